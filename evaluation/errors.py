@@ -1,0 +1,126 @@
+"""One exception and one warning, each with a stable code, its data and its remedy.
+
+In: a code of the message catalogue and the facts of the case. Out: a sentence in French or
+English that names file, column, count and remedy. Must never hold a value of a person.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from evaluation.wording import Language, message
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    code : str
+        Stable code, for instance ``"EVAL-203"``; its sentences stand in ``wording/<lang>/*.toml``.
+    data : dict
+        What the sentences need: ``file``, ``column``, ``count``, ``examples`` (of codes, never of
+        a person's values) and whatever the code declares.
+    """
+
+    code: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def text(self, language: Language = "fr") -> str:
+        """Return ``[code] what is wrong → what to do`` in ``language``."""
+        what = message(f"{self.code}.what", language, **self.data)
+        remedy = message(f"{self.code}.remedy", language, **self.data)
+        return f"[{self.code}] {what}\n  → {remedy}"
+
+
+class EvaluationError(Exception):
+    """A refusal with its reason and its remedy; carries every fault found, not only the first.
+
+    Parameters
+    ----------
+    code : str
+        Code of the (only) fault; use :meth:`of` for several.
+    **data
+        Facts of the fault, see :class:`Fault`.
+    """
+
+    def __init__(self, code: str, **data: Any) -> None:
+        self.faults: tuple[Fault, ...] = (Fault(code, data),)
+        self.language: Language = "fr"
+        super().__init__(code)
+
+    @classmethod
+    def of(cls, faults: Iterable[Fault]) -> EvaluationError:
+        """Gather several faults into one error (at least one)."""
+        gathered = tuple(faults)
+        error = cls(gathered[0].code)
+        error.faults = gathered
+        return error
+
+    @property
+    def code(self) -> str:
+        """Code of the first fault."""
+        return self.faults[0].code
+
+    def text(self, language: Language = "fr") -> str:
+        """Return all faults, one paragraph each, in ``language``."""
+        return "\n".join(fault.text(language) for fault in self.faults)
+
+    def __str__(self) -> str:
+        return self.text(self.language)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (self.faults, self.language))
+
+
+def _rebuild(faults: tuple[Fault, ...], language: Language) -> EvaluationError:
+    error = EvaluationError.of(faults)
+    error.language = language
+    return error
+
+
+class EvaluationWarning(UserWarning):
+    """Something the reader must know; same catalogue as :class:`EvaluationError`."""
+
+    def __init__(self, code: str, **data: Any) -> None:
+        self.fault = Fault(code, data)
+        super().__init__(code)
+
+    def __str__(self) -> str:
+        return self.fault.text()
+
+
+def refuse(faults: list[Fault]) -> None:
+    """Raise one error with all ``faults``; do nothing when there are none."""
+    if faults:
+        raise EvaluationError.of(faults)
+
+
+def fail(code: str, **data: Any) -> NoReturn:
+    """Raise :class:`EvaluationError` for one fault."""
+    raise EvaluationError(code, **data)
+
+
+def warn(code: str, *, stacklevel: int = 2, **data: Any) -> Fault:
+    """Emit an :class:`EvaluationWarning` and return its fault, so that results can carry it."""
+    warning = EvaluationWarning(code, **data)
+    warnings.warn(warning, stacklevel=stacklevel + 1)
+    return warning.fault
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return the allowed name closest to ``name``, or the whole list when none is close.
+
+    Examples
+    --------
+    >>> nearest("calliper", ["caliper", "ratio"])
+    'caliper'
+    """
+    options = [str(option) for option in allowed]
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    return close[0] if close else ", ".join(options)

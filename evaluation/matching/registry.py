@@ -1,0 +1,74 @@
+"""The one list of matching methods: name, family, options; plug-ins register here as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from evaluation.errors import fail, nearest
+from evaluation.matching.types import Family, Problem, Weighted
+
+MethodFunction = Callable[[Problem], Weighted]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One registered method.
+
+    Attributes
+    ----------
+    name : str
+        What users type.
+    family : str
+        Which variance is legal, see :mod:`evaluation.matching.types`.
+    options : dict
+        ``{option: default}`` beside the common ones.
+    function : callable
+        ``Problem -> Weighted``.
+    needs_distance : bool
+        Whether a distance (score) is computed first.
+    """
+
+    name: str
+    family: Family
+    options: dict[str, Any]
+    function: MethodFunction
+    needs_distance: bool = True
+
+
+_HOMES = {
+    "nearest": "evaluation.matching.nearest",
+    "radius": "evaluation.matching.radius",
+    "ipw": "evaluation.matching.ipw",
+    "entropy_balancing": "evaluation.matching.entropy_balancing",
+}
+_METHODS: dict[str, Method] = {}
+
+
+def register_method(
+    name: str, *, family: Family = "sets", options: dict[str, Any] | None = None,
+    needs_distance: bool = True,
+) -> Callable[[MethodFunction], MethodFunction]:
+    """Register a function ``Problem -> Weighted`` under ``name`` (decorator)."""  # fmt: skip
+
+    def keep(function: MethodFunction) -> MethodFunction:
+        _METHODS[name] = Method(name, family, options or {}, function, needs_distance)
+        return function
+
+    return keep
+
+
+def methods() -> tuple[str, ...]:
+    """Return the names of all methods, ours first."""
+    return (*_HOMES, *(name for name in _METHODS if name not in _HOMES))
+
+
+def method(name: str) -> Method:
+    """Return a method; EVAL-401 names the nearest when it does not exist."""
+    if name not in _METHODS and name in _HOMES:
+        import_module(_HOMES[name])
+    if name not in _METHODS:
+        fail("EVAL-401", method=name, nearest=nearest(name, methods()))
+    return _METHODS[name]

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from evaluation.errors import Fault, fail, nearest, refuse
+from evaluation.errors import EvaluationError, Fault, fail, nearest, refuse
 from evaluation.territories import DEPARTMENTS, REGIONS, Territory
 from evaluation.wording import Language
 
@@ -57,7 +57,13 @@ class RegisterFiles(_Section):
     history: str = ""
     profile: Profile = "toolkit"
     extraction_date: date
-    cog_vintage: Annotated[int, Field(ge=2016, le=2100)] = 2024
+    cog_vintage: Annotated[int, Field(ge=2016, le=2100)] | None = None
+
+    @model_validator(mode="after")
+    def _vintage(self) -> RegisterFiles:
+        if self.profile != "toolkit" and self.cog_vintage is None:
+            raise ValueError("cog_vintage = 2024")
+        return self
 
 
 class CohortRules(_Section):
@@ -76,12 +82,12 @@ class CohortRules(_Section):
     @model_validator(mode="after")
     def _ordered(self) -> CohortRules:
         if self.entry_window[0] > self.entry_window[1]:
-            raise ValueError("entry_window: the first day is after the last")
+            raise ValueError("entry_window[0] ≤ entry_window[1]")
         if self.ages[0] > self.ages[1]:
-            raise ValueError("ages: the lower bound is above the upper")
+            raise ValueError("ages[0] ≤ ages[1]")
         classes = self.duration_classes
         if not classes or classes[0] != 0 or list(classes) != sorted(set(classes)):
-            raise ValueError("duration_classes: increasing lower bounds that start with 0")
+            raise ValueError("duration_classes = [0, a, b, …], 0 < a < b < …")
         return self
 
 
@@ -263,7 +269,8 @@ def load_study(path: str | Path, overrides: Iterable[str] = ()) -> Study:
     EvaluationError
         EVAL-101 no such file, EVAL-102 not TOML, EVAL-103 unknown key (with the nearest name),
         EVAL-104 illegal value, EVAL-105 missing key, EVAL-106 output and work overlap,
-        EVAL-107 an override that is no ``key=value``; all faults at once.
+        EVAL-107 an override that is no ``key=value``, EVAL-108 a word close to an allowed one;
+        all faults at once.
     """
     file = find_file(path)
     try:
@@ -289,12 +296,12 @@ def find_file(path: str | Path) -> Path:
     """Return an existing file; relative paths climb from here to the project's root."""
     wanted = Path(path)
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / wanted).is_file():
-            return (folder / wanted).resolve()
-        if wanted.is_absolute() or (folder / "pyproject.toml").is_file():
-            break
-    fail("EVAL-101", file=str(path))
+    folders = [here, *here.parents]
+    project = next((i for i, f in enumerate(folders) if (f / "pyproject.toml").is_file()), 0)
+    found = [f / wanted for f in folders[: project + 1] if (f / wanted).is_file()]
+    if not found:
+        fail("EVAL-101", file=str(path))
+    return found[0].resolve()
 
 
 def _build(
@@ -309,30 +316,46 @@ def _build(
             {**tables, "deviations": deviations, "path": path, "origins": origins}
         )
     except ValidationError as error:
-        refuse([_as_fault(item, file) for item in error.errors()])
-        raise
+        raise EvaluationError.of(_as_fault(item, file) for item in error.errors()) from None
     nested = study.output == study.work or study.output in study.work.parents
     if nested or study.work in study.output.parents:
         fail("EVAL-106", file=file, output=study.run.output, work=study.run.work)
     return study
 
 
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "n ≥", "max_length": "n ≤"}
+_KINDS = {
+    "int": "1, 2, 3 …", "float": "0.2", "decimal": "0.2", "bool": "true | false",
+    "string": '"…"', "tuple": "[…, …]", "date": "2023-12-31",
+}  # fmt: skip
+
+
 def _as_fault(item: Any, file: str) -> Fault:
+    """Turn one finding of pydantic into a fault whose wording needs no translation."""
     key = ".".join(str(part) for part in item["loc"] if not isinstance(part, int))
     if item["type"] == "missing":
         return Fault("EVAL-105", {"file": file, "key": key})
+    value = item["input"]
+    shown = value if isinstance(value, (str, int, float, bool, date)) else "…"
+    data: dict[str, Any] = {"file": file, "key": key, "value": shown, "allowed": _allowed(item)}
     if item["type"] == "literal_error":
-        expected = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        allowed = nearest(str(item["input"]), expected)
-        return Fault(
-            "EVAL-104",
-            {"file": file, "key": key, "value": item["input"], "reason": ", ".join(expected),
-             "hint": allowed},
-        )  # fmt: skip
-    shown = item["input"] if isinstance(item["input"], (str, int, float, bool, date)) else "…"
-    reason = item["msg"].removeprefix("Value error, ")
-    return Fault("EVAL-104", {"file": file, "key": key, "value": shown, "reason": reason,
-                              "hint": reason})  # fmt: skip
+        data["allowed"] = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        close = nearest(str(value), data["allowed"].split(", "))
+        if "," not in close:
+            return Fault("EVAL-108", {**data, "nearest": close})
+    return Fault("EVAL-104", data)
+
+
+def _allowed(item: Any) -> str:
+    context = item.get("ctx", {})
+    bounds = [f"{sign} {context[name]}" for name, sign in _BOUNDS.items() if name in context]
+    if bounds:
+        return " ".join(bounds)
+    if item["type"] == "value_error":
+        return str(item["msg"]).removeprefix("Value error, ")
+    if "pattern" in context:
+        return str(context["pattern"])
+    return _KINDS.get(str(item["type"]).split("_")[0], str(item["type"]))
 
 
 def _unknown(tables: Mapping[str, Any], file: str) -> list[Fault]:

@@ -7,10 +7,11 @@ strings: region "01" and département "01" are different places. Must know nothi
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from evaluation.errors import fail, nearest
+from evaluation.errors import fail
 
 Level = Literal["region", "department", "nation"]
 
@@ -167,8 +168,16 @@ def territory(*, region: object = "", department: object = "") -> Territory:
         fail("EVAL-111", parameter=level, value=repr(code))
     names = DEPARTMENTS if level == "department" else {r.code: r.name for r in REGIONS.values()}
     if code not in names:
-        fail("EVAL-112", parameter=level, value=code, allowed=nearest(code, names))
+        fail("EVAL-112", parameter=level, value=code, allowed=_near(code, names))
     return Territory(level, code, names[code])
+
+
+def _near(code: str, codes: Iterable[str]) -> list[str]:
+    """Return the zero-padded code if it exists, else those that start alike, else all."""
+    known = list(codes)
+    padded = code.zfill(2)
+    alike = [other for other in known if code and other[0] == code[0]]
+    return [padded] if padded in known else alike or known
 
 
 def slugify(name: str) -> str:

@@ -1,0 +1,87 @@
+"""Which entrants were kept: the share matched, stratum by stratum.
+
+In: a matched problem and, if wanted, a column of the same rows. Out: entrants, entrants kept and
+their share by stratum or by level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation.diagnostics._arms import MatchedLike, final_weights
+from evaluation.diagnostics._shown import number, word
+from evaluation.display import DEFAULT_MIN_CELL, SECRET, below, table
+from evaluation.errors import fail
+from evaluation.wording import message
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Entrants kept.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        ``stratum``, ``entrants``, ``kept``, ``share``.
+    min_cell : int
+    """
+
+    frame: pd.DataFrame
+    min_cell: int = DEFAULT_MIN_CELL
+
+    @property
+    def share(self) -> float:
+        """Share of all entrants that were kept."""
+        return float(self.frame["kept"].sum() / max(1, self.frame["entrants"].sum()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return raw counts."""
+        return {"share": self.share, "strata": self.frame.to_dict("records")}
+
+    def _repr_html_(self) -> str:
+        counts: list[str] = []
+        shares: list[str] = []
+        numbers = self.frame[["entrants", "kept"]].to_numpy(np.int64).tolist()
+        for entrants, kept in numbers:
+            few = below(entrants, self.min_cell)
+            close = few or below(kept, self.min_cell) or 0 < entrants - kept < self.min_cell
+            counts.append(SECRET if few else str(entrants))
+            shares.append(SECRET if close else number(100 * kept / entrants, 0) + " %")
+        columns = {word("entrants", "fr"): counts, word("kept_share", "fr"): shares}
+        shown = pd.DataFrame(columns, index=self.frame["stratum"].astype(str))
+        caption = message("diagnostics.kept.caption", "fr")
+        return table(shown, caption, index_label=word("stratum", "fr"))
+
+
+def kept_of(
+    matched: MatchedLike, *, by: pd.Series | None = None, min_cell: int = DEFAULT_MIN_CELL
+) -> Kept:
+    """Count the entrants kept, by exact stratum or by the levels of a column.
+
+    Parameters
+    ----------
+    matched : Matched
+    by : Series (n,), optional
+        Levels to count by; the codes of the exact strata by default.
+    min_cell : int
+        Smallest count that the table shows.
+
+    Raises
+    ------
+    EvaluationError
+        EVAL-470 when ``by`` has other rows than those matched.
+    """
+    problem = matched.problem
+    if by is not None and len(by) != len(problem.treated):
+        fail("EVAL-470", count=len(by), expected=len(problem.treated))
+    levels = problem.strata if by is None else by.astype(str).to_numpy()
+    kept = final_weights(matched) > 0
+    names, code = np.unique(levels[problem.treated], return_inverse=True)
+    entrants = np.bincount(code, minlength=len(names))
+    held = np.bincount(code[kept[problem.treated]], minlength=len(names))
+    frame = pd.DataFrame({"stratum": names, "entrants": entrants, "kept": held})
+    return Kept(frame.assign(share=held / entrants), min_cell)

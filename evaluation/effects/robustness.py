@@ -1,0 +1,134 @@
+"""The sensitivity part of the record: hidden confounders and other outcome definitions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evaluation.cohort.types import Cohort
+from evaluation.effects.confounder import Strength, confounder_like, omitted_bias
+from evaluation.effects.effect import Effect
+from evaluation.effects.estimation import estimate_columns
+from evaluation.effects.intervals import quantile
+from evaluation.effects.moments import arms_of
+from evaluation.effects.record import points_of, siblings
+from evaluation.effects.sensitivity import e_value, rosenbaum_gamma
+from evaluation.effects.types import MatchedSet
+from evaluation.errors import Fault, warn
+
+BENCHMARK = "rsa"
+
+
+def sensitivity_part(
+    cohort: Cohort, matched: MatchedSet, effect: Effect, notes: list[Fault]
+) -> dict[str, Any]:
+    """Return Rosenbaum's gamma, the E-value, the hidden-confounder bound and other definitions."""
+    return {
+        "rosenbaum_gamma": _rosenbaum(cohort, matched, effect),
+        "e_value": _e_value(effect),
+        "hidden_confounder": _hidden(cohort, matched, effect, notes),
+        "definitions": _definitions(cohort, matched, effect),
+    }
+
+
+def _rosenbaum(cohort: Cohort, matched: MatchedSet, effect: Effect) -> float | None:
+    if matched.family != "sets" or not effect.is_binary:
+        return None
+    outcome = cohort.frame[effect.outcome].to_numpy(dtype=float)
+    return rosenbaum_gamma(outcome, arms_of(matched), level=effect.level)
+
+
+def _e_value(effect: Effect) -> float | None:
+    if effect.uplift.estimate is None or effect.uplift.estimate <= -100:
+        return None
+    return e_value(1 + effect.uplift.estimate / 100)
+
+
+def _hidden(
+    cohort: Cohort, matched: MatchedSet, effect: Effect, notes: list[Fault]
+) -> dict[str, Any]:
+    nothing = {"benchmark": BENCHMARK, "effect_points": dict.fromkeys(("estimate", "low", "high"))}
+    points = effect.points
+    if BENCHMARK not in cohort.frame or points is None or points.se is None:
+        notes.append(warn("EVAL-525", analysis="hidden_confounder", reason=BENCHMARK))
+        return nothing
+    strength = benchmark_of(cohort, matched, effect.outcome)
+    if strength is None:
+        notes.append(warn("EVAL-525", analysis="hidden_confounder", reason=BENCHMARK))
+        return nothing
+    bias = hidden_bias(cohort, matched, effect, strength)
+    return {"benchmark": BENCHMARK, "effect_points": shifted(effect, bias)}
+
+
+def benchmark_of(cohort: Cohort, matched: MatchedSet, outcome: str) -> Strength | None:
+    """Return the strength of a confounder like the benchmark, measured before matching."""
+    frame = cohort.frame
+    return confounder_like(
+        frame[BENCHMARK].to_numpy(dtype=float),
+        frame[outcome].to_numpy(dtype=float),
+        np.asarray(matched.problem.treated, dtype=float),
+        matched.problem.covariates,
+        frame["sampling_weight"].to_numpy(dtype=float),
+        name=BENCHMARK,
+    )
+
+
+def hidden_bias(cohort: Cohort, matched: MatchedSet, effect: Effect, strength: Strength) -> float:
+    """Return the largest bias, in points, on the matched weighted difference in means.
+
+    Its regression is that of the outcome on the treatment in the matched set: the classical
+    standard error times the root of the residual degrees of freedom is sd(y given d) / sd(d).
+    """
+    arms = arms_of(matched)
+    outcome = cohort.frame[effect.outcome].to_numpy(dtype=float)
+    weight = np.abs(arms.weights)
+    total = float(weight.sum())
+    means = (effect.rate_treated.estimate or 0.0, effect.rate_comparison.estimate or 0.0)
+    residual = outcome - np.where(arms.treated, means[0], means[1])
+    spread = float(np.sum(weight * residual**2)) / total
+    share = float(weight[arms.treated].sum()) / total
+    ratio = float(np.sqrt(spread / (share * (1 - share))))
+    return 100 * omitted_bias(ratio, 1, strength)
+
+
+def shifted(effect: Effect, bias: float) -> dict[str, float]:
+    """Return the effect drawn to zero by ``bias`` points, with limits that move alike."""
+    points = effect.points
+    assert points is not None
+    assert points.estimate is not None
+    assert points.se is not None
+    centre = points.estimate - np.copysign(bias, points.estimate)
+    half = quantile(effect.level) * points.se
+    return {"estimate": float(centre), "low": float(centre - half), "high": float(centre + half)}
+
+
+def _definitions(cohort: Cohort, matched: MatchedSet, effect: Effect) -> list[dict[str, Any]]:
+    columns = {
+        preset: f"{cohort.outcome}__{preset}"
+        for preset in cohort.study.outcome.sensitivity
+        if f"{cohort.outcome}__{preset}" in cohort.frame
+    }
+    if not columns:
+        return []
+    rules = cohort.study.effects
+    effects = estimate_columns(
+        matched, list(columns.values()), variance=rules.variance, level=rules.level,
+        seed=cohort.study.run.seed, frame=cohort.frame, strict=False,
+    )  # fmt: skip
+    return [
+        {
+            "preset": preset,
+            "effect_points": points_of(effects[column], test=True),
+            "near_cut_share": _near_cut(cohort, matched, effect.outcome, column),
+            **siblings(effects[column]),
+        }
+        for preset, column in columns.items()
+    ]
+
+
+def _near_cut(cohort: Cohort, matched: MatchedSet, headline: str, column: str) -> float:
+    """Return the weighted share of the matched set that the two definitions class differently."""
+    weights = arms_of(matched).weights
+    differ = (cohort.frame[headline] != cohort.frame[column]).to_numpy(dtype=float)
+    return float(np.sum(weights * differ) / np.sum(weights))

@@ -48,7 +48,10 @@ _METHODS: dict[str, Method] = {}
 
 
 def register_method(
-    name: str, *, family: Family = "sets", options: dict[str, Any] | None = None,
+    name: str,
+    *,
+    family: Family = "sets",
+    options: dict[str, Any] | None = None,
     needs_distance: bool = True,
 ) -> Callable[[MethodFunction], MethodFunction]:
     """Register a function ``Problem -> Weighted`` under ``name`` (decorator)."""  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a matching method receives and returns; the contract between methods, diagnostics, effects."""
+"""What a matching method receives and returns: the contract of methods, diagnostics and effects."""
 
 from __future__ import annotations
 
@@ -112,6 +112,8 @@ class Weighted:
         weighted mean (regression bias adjustment).
     notes : list of Fault
         What the reader must know.
+    family : str or None
+        The variance family, where an option changes that of the method (``replace``).
     """
 
     weights: Floats
@@ -122,3 +124,4 @@ class Weighted:
     replicate: Callable[[Floats, Floats], Floats] | None = None
     adjusted: Callable[[Floats], tuple[float, float]] | None = None
     notes: list[Fault] = field(default_factory=list)
+    family: Family | None = None

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from evaluation.errors import Fault
+from evaluation.display import SECRET, mask, table
+from evaluation.errors import Fault, fail
 from evaluation.study import Study
 from evaluation.territories import Territory
+from evaluation.wording import message
+
+COVARIATE_BLOCKS: Final = ("B0", "B1", "B2", "B3", "B4", "B5", "B6")
+"""The only blocks whose columns may enter a score."""
+_SCORED: Final = ("category", "flag", "number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +28,13 @@ class Variable:
     name, block : str
         Column and block (``B0`` … ``B6``, ``key``, ``outcome``, ``placebo``).
     as_of : str
-        When it is known: ``registration``, ``index`` or ``after`` (outcomes).
+        When it is known: ``registration`` (declared at the registration in force), ``index``
+        (computed from what happened before the index date) or ``after``.
     label_fr, label_en, unit : str
         Wording of reports.
     kind : str
-        ``category``, ``flag`` or ``number``.
+        ``category``, ``flag``, ``number``, ``date`` or ``text``. An int8 column of kind
+        ``category`` (a barrier: 1, 0, −1 not diagnosed) stands for levels, not for a quantity.
     """
 
     name: str
@@ -134,10 +142,74 @@ class Cohort:
         return f"{stem}_{horizon}m"
 
     def covariates(self, blocks: Sequence[str], frame: pd.DataFrame | None = None) -> list[str]:
-        """Return the columns of ``blocks`` that stand in ``frame`` (default: the cohort's own)."""
+        """Return the columns of ``blocks`` that stand in ``frame`` (default: the cohort's own).
+
+        Dates stay out: no score can use them.
+
+        Raises
+        ------
+        EvaluationError
+            EVAL-308 when a block holds what is only known after the index date.
+        """
+        if wrong := [block for block in blocks if block not in COVARIATE_BLOCKS]:
+            fail("EVAL-308", blocks=wrong, allowed=list(COVARIATE_BLOCKS))
         columns = (self.frame if frame is None else frame).columns
         return [
             name
             for name, variable in self.variables.items()
-            if variable.block in blocks and name in columns
+            if variable.block in blocks and variable.kind in _SCORED and name in columns
         ]
+
+    def design(self, blocks: Sequence[str], frame: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the covariates of ``blocks`` with levels as levels.
+
+        As :meth:`covariates`, the columns themselves; int8 columns that hold levels (barriers,
+        −1 = not diagnosed) become categories, so that a score gives each level its own term.
+        """
+        source = self.frame if frame is None else frame
+        chosen = source[self.covariates(blocks, source)]
+        levels = {
+            name: pd.CategoricalDtype([0, 1, -1])
+            for name in chosen.columns
+            if self.variables[name].kind == "category" and chosen[name].dtype.kind == "i"
+        }
+        return chosen.astype(levels) if levels else chosen
+
+    def summary(self) -> pd.DataFrame:
+        """Return the flow as a table: one row a step, removed entrants and comparators."""
+        language = self.study.language
+        return pd.DataFrame(
+            {
+                message("cohort.flow.entrants", language): [
+                    self.flow.entrants,
+                    *(-step.removed_entrants for step in self.flow.steps),
+                    self.flow.eligible,
+                ],
+                message("cohort.flow.comparators", language): [
+                    self.flow.comparators_available
+                    + sum(step.removed_comparators for step in self.flow.steps),
+                    *(-step.removed_comparators for step in self.flow.steps),
+                    self.flow.comparators_available,
+                ],
+            },
+            index=[
+                message("cohort.flow.start", language),
+                *(message(f"cohort.step.{step.step}", language) for step in self.flow.steps),
+                message("cohort.flow.left", language),
+            ],
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the flow, counts under the threshold withheld with the total that gives them."""
+        shown = self.summary().astype(object)
+        for column in shown.columns:
+            values = list(shown[column])
+            removed = [abs(int(value)) for value in values[1:-1]]
+            limit = self.study.disclosure.min_cell
+            if any(0 < count < limit for count in removed):
+                values[:-1] = [SECRET] * (len(values) - 1)
+            values[0] = mask(values[0], [values[0] if values[0] != SECRET else 0], limit)
+            values[-1] = mask(values[-1], [values[-1]], limit)
+            shown[column] = values
+        title = message("cohort.flow.title", self.study.language, place=self.territory.name)
+        return table(shown, title)

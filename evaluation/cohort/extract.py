@@ -1,0 +1,308 @@
+"""One territory's people, registrations and hires, out of DuckDB into person-sorted arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.cohort._arrays import (
+    NEVER,
+    UNKNOWN,
+    Codes,
+    Days,
+    Hashes,
+    Pointers,
+    day_of,
+    pointers,
+)
+from evaluation.cohort.levels import CONTRACTS, REGISTRATION_LEVELS
+from evaluation.study import Study
+from evaluation.territories import REGION_OF, Territory
+
+PEOPLE = "_cohort_people"
+ROWS = "_cohort_rows"
+
+
+class RegisterLike(Protocol):
+    """What the room asks of a register."""
+
+    @property
+    def study(self) -> Study:
+        """The study, without any territory's deviations."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the inputs."""
+
+    def connection(self) -> Any:
+        """Return a DuckDB connection with the views registrations, entries, hires."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registrations:
+    """All registrations (n) of the people, sorted by person, start, identifier.
+
+    Attributes
+    ----------
+    ptr : (P + 1,) int64
+    start, end : (n,) int32
+        First day registered, first day no longer registered (NEVER: still registered).
+    inside : (n,) int8
+        1 in the territory.
+    category : (n,) int8
+        Position in A, B, C, D, E (-1: none of them).
+    birth_year : (n,) int16
+    creation : (n,) int8
+        1 when the exit is a business creation (reason 16).
+    rid : (n,) int64
+        Row of the attribute table.
+    """
+
+    ptr: Pointers
+    start: Days
+    end: Days
+    inside: Codes
+    category: Codes
+    birth_year: NDArray[np.int16]
+    creation: Codes
+    rid: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Hires:
+    """Declared hires (n) sorted by person, day, end.
+
+    Attributes
+    ----------
+    ptr : (P + 1,) int64
+    start, end : (n,) int32
+        Day of hire and last day worked (UNKNOWN when the register gives none).
+    kind : (n,) int8
+        Position in :data:`levels.CONTRACTS`.
+    employer : (n,) uint64
+        Hash of the employer (the user employer of temporary missions), 0 when unknown.
+    """
+
+    ptr: Pointers
+    start: Days
+    end: Days
+    kind: Codes
+    employer: Hashes
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Everything read for one territory; P people in the order of their identifiers.
+
+    Attributes
+    ----------
+    key : (P,) uint64
+        Seeded hash of the person.
+    first_entry : (P,) int32
+        First entry ever (NEVER: none).
+    window_entry : (P,) int32
+        First entry of the window (NEVER: none).
+    window_entries : (P,) int32
+        Number of entries in the window.
+    registrations, hires : Registrations, Hires
+    cancelled : Hires
+        Hires that never began; they count nowhere.
+    """
+
+    key: Hashes
+    first_entry: Days
+    window_entry: Days
+    window_entries: NDArray[np.int32]
+    registrations: Registrations
+    hires: Hires
+    cancelled: Hires
+
+
+def place_clause(territory: Territory, alias: str) -> str:
+    """Return the SQL condition of a territory (codes are checked by the territory itself)."""
+    if territory.level == "department":
+        region = REGION_OF[territory.code]
+        return f"({alias}.region = '{region}' AND {alias}.department = '{territory.code}')"
+    return f"({alias}.region = '{territory.code}')"
+
+
+def home_region(territory: Territory) -> str:
+    """Return the region whose hires hold those of the territory's people."""
+    return REGION_OF[territory.code] if territory.level == "department" else territory.code
+
+
+@contextmanager
+def people_tables(connection: Any, study: Study, territory: Territory) -> Iterator[None]:
+    """Make the temporary tables of the territory's people and of their registrations."""
+    begin, end = study.cohort.entry_window
+    window = f"DATE '{begin}' AND DATE '{end}'"
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {PEOPLE} AS
+        WITH entered AS (
+            SELECT person_id, min(entry_date) AS first_entry,
+                   min(entry_date) FILTER (entry_date BETWEEN {window}) AS window_entry,
+                   count(*) FILTER (entry_date BETWEEN {window}) AS window_entries
+            FROM entries GROUP BY person_id
+        ), here AS (
+            SELECT r.person_id, bool_or(r.registration_date <= DATE '{end}'
+                AND (r.exit_date IS NULL OR r.exit_date > DATE '{begin}')) AS present
+            FROM registrations r WHERE {place_clause(territory, "r")} GROUP BY r.person_id
+        )
+        SELECT person_id, CAST(row_number() OVER (ORDER BY person_id) - 1 AS BIGINT) AS code,
+               md5_number_lower('{study.run.seed}:' || person_id) AS key,
+               first_entry, window_entry, coalesce(window_entries, 0) AS window_entries
+        FROM here LEFT JOIN entered USING (person_id)
+        WHERE present OR window_entry IS NOT NULL""")
+    _copy_rows(connection, territory)
+    try:
+        yield
+    finally:
+        connection.execute(f"DROP TABLE IF EXISTS {PEOPLE}")
+        connection.execute(f"DROP TABLE IF EXISTS {ROWS}")
+
+
+def _copy_rows(connection: Any, territory: Territory) -> None:
+    """Copy all registrations of the people; other regions are looked into by identifier only."""
+    region = home_region(territory)
+    rows = f"""
+        SELECT p.code, {place_clause(territory, "r")} AS inside, r.*
+        FROM registrations r JOIN {PEOPLE} p USING (person_id)
+        WHERE (r.exit_date IS NULL OR r.exit_date > r.registration_date)"""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {ROWS} AS {rows} AND r.region = '{region}'"
+    )  # fmt: skip
+    (elsewhere,) = connection.execute(
+        f"SELECT list(r.registration_id) FROM registrations r JOIN {PEOPLE} p USING (person_id) "
+        f"WHERE r.region <> '{region}'"
+    ).fetchall()[0]
+    if elsewhere:
+        connection.execute(
+            f"INSERT INTO {ROWS} {rows} AND r.region <> '{region}' "
+            "AND r.registration_id IN (SELECT unnest(?))",
+            [elsewhere],
+        )
+
+
+def read_arrays(connection: Any, study: Study, territory: Territory) -> Extract:
+    """Read the arrays of one territory (inside :func:`people_tables`)."""
+    people = connection.execute(f"""
+        SELECT key, {_day("first_entry", NEVER)} AS first_entry,
+               {_day("window_entry", NEVER)} AS window_entry,
+               CAST(window_entries AS INTEGER) AS window_entries
+        FROM {PEOPLE} ORDER BY code""").fetchnumpy()
+    count = len(people["key"])
+    valid, cancelled = _hires(connection, study, home_region(territory), count)
+    return Extract(
+        key=_plain(people["key"], np.uint64),
+        first_entry=_plain(people["first_entry"], np.int32),
+        window_entry=_plain(people["window_entry"], np.int32),
+        window_entries=_plain(people["window_entries"], np.int32),
+        registrations=_registrations(connection, count),
+        hires=valid,
+        cancelled=cancelled,
+    )
+
+
+def _registrations(connection: Any, people: int) -> Registrations:
+    levels = list(REGISTRATION_LEVELS["category"])
+    read = connection.execute(f"""
+        SELECT code, {_day("registration_date", NEVER)} AS start,
+               {_day("exit_date", NEVER)} AS until,
+               CAST(inside AS TINYINT) AS inside,
+               CAST(coalesce(list_position({levels}, category::VARCHAR), 0) - 1 AS TINYINT)
+                   AS category,
+               CAST(coalesce(birth_year, 0) AS SMALLINT) AS birth_year,
+               CAST(coalesce(exit_reason::VARCHAR = '16' AND exit_date IS NOT NULL, false)
+                   AS TINYINT) AS creation,
+               rowid AS rid
+        FROM {ROWS} ORDER BY code, registration_date, registration_id""").fetchnumpy()  # fmt: skip
+    return Registrations(
+        ptr=pointers(_plain(read["code"], np.int64), people),
+        start=_plain(read["start"], np.int32),
+        end=_plain(read["until"], np.int32),
+        inside=_plain(read["inside"], np.int8),
+        category=_plain(read["category"], np.int8),
+        birth_year=_plain(read["birth_year"], np.int16),
+        creation=_plain(read["creation"], np.int8),
+        rid=_plain(read["rid"], np.int64),
+    )
+
+
+def _hires(connection: Any, study: Study, region: str, people: int) -> tuple[Hires, Hires]:
+    employer = (
+        "coalesce(md5_number_lower(CASE WHEN contract_type = 'CTT' THEN user_employer_id"
+        " ELSE employer_id END::VARCHAR), 0)"
+        if study.outcome.chain_gap_days
+        else "0"
+    )
+    read = connection.execute(f"""
+        SELECT p.code, {_day("h.hire_date", NEVER)} AS start,
+               coalesce({_day("planned_end_date", None)},
+                        {_day("h.hire_date", None)} + CASE WHEN duration_days > 0
+                            THEN duration_days::INTEGER END - 1, {UNKNOWN})::INTEGER AS until,
+               CAST(coalesce(list_position({list(CONTRACTS)}, contract_type::VARCHAR),
+                             {len(CONTRACTS)}) - 1 AS TINYINT) AS kind,
+               {employer}::UBIGINT AS employer, coalesce(cancelled, false) AS cancelled
+        FROM hires h JOIN {PEOPLE} p USING (person_id)
+        WHERE h.region = '{region}'
+          AND h.hire_date <= DATE '{study.files.extraction_date}'""").fetchnumpy()
+    columns = {
+        "code": _plain(read["code"], np.int64),
+        "start": _plain(read["start"], np.int32),
+        "end": _plain(read["until"], np.int32),
+        "kind": _plain(read["kind"], np.int8),
+        "employer": _plain(read["employer"], np.uint64),
+    }
+    order = _sorted_hires(columns)
+    off = _plain(read["cancelled"], np.bool_)[order]
+    return _pick(columns, order[~off], people), _pick(columns, order[off], people)
+
+
+def _sorted_hires(columns: dict[str, Any]) -> NDArray[np.int64]:
+    """Return the order by person, day, end, kind: ties are the same contract for every rule."""
+    shifted = columns["end"].astype(np.int64) - UNKNOWN
+    second = (shifted << 4) + columns["kind"]
+    first = (columns["code"] << 32) + (columns["start"].astype(np.int64) - UNKNOWN)
+    step = np.diff(first)
+    if (
+        np.all((step > 0) | ((step == 0) & (np.diff(second) >= 0)))
+        and not columns["employer"].any()
+    ):
+        return np.arange(len(first))
+    return np.lexsort((columns["employer"], second, first))
+
+
+def _pick(columns: dict[str, Any], order: NDArray[np.int64], people: int) -> Hires:
+    return Hires(
+        ptr=pointers(columns["code"][order], people),
+        start=columns["start"][order],
+        end=columns["end"][order],
+        kind=columns["kind"][order],
+        employer=columns["employer"][order],
+    )
+
+
+def _day(column: str, missing: int | None) -> str:
+    number = f"CAST({column}::DATE - DATE '1970-01-01' AS INTEGER)"
+    return number if missing is None else f"coalesce({number}, {missing})"
+
+
+def _plain(values: Any, dtype: Any) -> Any:
+    """Return a contiguous array; a masked value would be a fault of the query."""
+    if isinstance(values, np.ma.MaskedArray):
+        if values.mask.any():
+            raise AssertionError("a column that the query fills came back empty")
+        values = values.data
+    return np.ascontiguousarray(values, dtype=dtype)
+
+
+def window_days(study: Study) -> tuple[int, int]:
+    """Return the first and the last day of the entry window as numbers."""
+    begin, end = study.cohort.entry_window
+    return day_of(begin), day_of(end)

@@ -41,10 +41,10 @@ from evaluation.cohort.riskset import (
     Strata,
     place_comparators,
     place_entrants,
-    sample,
     strata_of,
     window_months,
 )
+from evaluation.cohort.sampling import sample
 from evaluation.cohort.spells import in_force_each, merge_spells
 from evaluation.cohort.types import Cohort, Flow, FlowStep
 from evaluation.cohort.variables import PLACEBO_MONTHS, declared_variables, sensitivity_presets
@@ -110,13 +110,18 @@ class _Builder:
     def cohort(self) -> Cohort:
         warned = warn_pool(self.study)
         entrants, candidates, strata = self._risk_sets()
-        classes = len(self.study.cohort.duration_classes)
         eligible = candidates.pick(candidates.stage == ELIGIBLE)
         if not len(eligible.person):
             fail("EVAL-303", place=self.territory.name, entrants=len(strata.dates))
-        limit = self.study.cohort.comparators_per_entrant
-        kept, weight = sample(eligible, self.extract.key, strata, limit, classes)
         treated = entrants.pick(entrants.stage == ELIGIBLE)
+        kept, weight = sample(
+            eligible,
+            treated,
+            profile=self.extract.registrations.profile,
+            key=self.extract.key,
+            strata=strata,
+            per_entrant=self.study.cohort.comparators_per_entrant,
+        )
         rows = self._rows(treated, eligible.pick(kept), weight)
         columns, frozen, imputed = self._columns(rows)
         declared = declared_variables(self.study, observed=self.observed)

@@ -59,6 +59,8 @@ class Registrations:
     birth_year : (n,) int16
     creation : (n,) int8
         1 when the exit is a business creation (reason 16).
+    profile : (n,) int8
+        Sex and minimum income, 0..3: what the places of a stratum are shared by.
     rid : (n,) int64
         Row of the attribute table.
     """
@@ -70,6 +72,7 @@ class Registrations:
     category: Codes
     birth_year: NDArray[np.int16]
     creation: Codes
+    profile: Codes
     rid: NDArray[np.int64]
 
 
@@ -141,7 +144,6 @@ def people_tables(connection: Any, study: Study, territory: Territory) -> Iterat
     """Make the temporary tables of the territory's people and of their registrations."""
     begin, end = study.cohort.entry_window
     window = f"DATE '{begin}' AND DATE '{end}'"
-    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {PEOPLE} AS
         WITH entered AS (
@@ -220,6 +222,8 @@ def _registrations(connection: Any, people: int) -> Registrations:
                CAST(coalesce(birth_year, 0) AS SMALLINT) AS birth_year,
                CAST(coalesce(exit_reason::VARCHAR = '16' AND exit_date IS NOT NULL, false)
                    AS TINYINT) AS creation,
+               CAST(2 * coalesce(sex::VARCHAR = '2', false)::TINYINT
+                    + coalesce(rsa::BOOLEAN, false)::TINYINT AS TINYINT) AS profile,
                rowid AS rid
         FROM {ROWS} ORDER BY code, registration_date, registration_id""").fetchnumpy()  # fmt: skip
     return Registrations(
@@ -230,6 +234,7 @@ def _registrations(connection: Any, people: int) -> Registrations:
         category=_plain(read["category"], np.int8),
         birth_year=_plain(read["birth_year"], np.int16),
         creation=_plain(read["creation"], np.int8),
+        profile=_plain(read["profile"], np.int8),
         rid=_plain(read["rid"], np.int64),
     )
 

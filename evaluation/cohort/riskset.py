@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evaluation.cohort._arrays import NEVER, Codes, Days, Hashes, Pointers, kernel
 from evaluation.cohort.contracts import Holdings
 from evaluation.cohort.extract import Extract
-from evaluation.cohort.hashing import DATE_DRAW, SAMPLE_DRAW, draw, draw_each
+from evaluation.cohort.hashing import DATE_DRAW, draw
 from evaluation.cohort.months import (
     civil,
     elapsed_each,
@@ -164,46 +164,6 @@ def place_comparators(
         person, day[at], row[at].astype(np.int64), strata.months[column],
         group[at].astype(np.int64), stage[at],
     )  # fmt: skip
-
-
-def sample(
-    comparators: Places, key: Hashes, strata: Strata, per_entrant: int, classes: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Keep at most ``per_entrant`` comparators for each entrant of a stratum.
-
-    Parameters
-    ----------
-    comparators : Places
-        Eligible rows (n), sorted by person.
-    key : (P,) uint64
-    strata : Strata
-    per_entrant : int
-        0 keeps everybody.
-    classes : int
-        Number of duration classes.
-
-    Returns
-    -------
-    kept : (m,) int64
-        Positions, ascending.
-    weight : (m,) float64
-        Eligible rows of the stratum over rows kept.
-    """
-    weight = np.ones(len(comparators.person))
-    kept = np.ones(len(comparators.person), dtype=np.bool_)
-    if per_entrant:
-        stratum = (comparators.month - strata.months[0]) * classes + comparators.group
-        bits = draw_each(key[comparators.person], comparators.month, SAMPLE_DRAW)
-        order = np.argsort(stratum, kind="stable")
-        cuts = np.searchsorted(stratum[order], np.arange(len(strata.ptr)))
-        limits = per_entrant * np.diff(strata.ptr)
-        for low, high, limit in zip(cuts[:-1], cuts[1:], limits, strict=True):
-            if high - low > limit:
-                rows = order[low:high]
-                ranked = rows[np.argsort(bits[rows], kind="stable")]
-                kept[ranked[limit:]] = False
-                weight[rows] = (high - low) / limit
-    return np.flatnonzero(kept), weight[kept]
 
 
 @kernel

@@ -17,7 +17,7 @@ from evaluation.matching.types import Floats
 
 LEVELS = 8
 """Factors with more levels than this stay out of the adjustment (the score holds them)."""
-COLUMNS = 40
+COLUMNS = 24
 """Most columns besides the score; those least balanced after matching are kept."""
 ROWS_PER_COLUMN = 10
 """Effective comparators required for each column."""
@@ -42,7 +42,7 @@ def adjustment_columns(
     columns : (n, p) float
     names : tuple of str (p,)
     left_out : int
-        Columns that the limits (40; 10 effective comparators each) left out.
+        Columns that the limits (24; 10 effective comparators each) left out.
     """
     names = _chosen(covariates, asked)
     moments = moment_matrix(covariates[names]) if names else None

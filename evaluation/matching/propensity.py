@@ -244,7 +244,7 @@ def _design(
     """Build the design with interacted effects, or additive ones when there are few events."""
     if effects is None or effects.shape[1] == 0:
         return build_design(covariates, treated, weights, pool_sparse=pool_sparse)
-    joined = effects.astype("string").agg(" × ".join, axis=1).rename(" × ".join(effects.columns))
+    joined = _interacted(effects)
     own = covariates.drop(columns=[c for c in effects.columns if c in covariates.columns])
     design, notes = build_design(own, treated, weights, effects=joined, pool_sparse=pool_sparse)
     events = int(min(treated.sum(), (~treated).sum()))
@@ -252,6 +252,21 @@ def _design(
         return design, notes
     additive = pd.concat([own, effects.astype("string").astype("category")], axis=1)
     return build_design(additive, treated, weights, pool_sparse=True)
+
+
+def _interacted(effects: pd.DataFrame) -> pd.Series:
+    """Return the interaction of the columns as one category, its labels joined with "×"."""
+    columns = [effects[name].astype("string").astype("category") for name in effects.columns]
+    sizes = [len(column.cat.categories) for column in columns]
+    cell = np.ravel_multi_index([column.cat.codes.to_numpy() for column in columns], sizes)
+    present, codes = np.unique(cell, return_inverse=True)
+    levels = np.unravel_index(present, sizes)
+    labels = [
+        " × ".join(str(column.cat.categories[i]) for column, i in zip(columns, at, strict=True))
+        for at in zip(*levels, strict=True)
+    ]
+    joined = pd.Categorical.from_codes(codes, categories=labels)
+    return pd.Series(joined, index=effects.index, name=" × ".join(effects.columns))
 
 
 def notes_of(model: PropensityModel | None) -> Sequence[Fault]:

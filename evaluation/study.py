@@ -253,7 +253,9 @@ class Study(BaseModel):
         return self.with_values(values, "territory") if values else self
 
 
-def load_study(path: str | Path, overrides: Iterable[str] = ()) -> Study:
+def load_study(
+    path: str | Path, overrides: Iterable[str] = (), *, output: str = "", language: str = ""
+) -> Study:
     """Read a study file and check it whole.
 
     Parameters
@@ -263,6 +265,11 @@ def load_study(path: str | Path, overrides: Iterable[str] = ()) -> Study:
         up to the one that holds ``pyproject.toml``.
     overrides : iterable of str
         ``"section.key=value"``, values in TOML, a bare word is a string.
+    output : str
+        Folder of the report instead of ``run.output``, relative to the current folder; "" for the
+        study's own.
+    language : str
+        Language instead of ``study.language``; "" for the study's own.
 
     Raises
     ------
@@ -281,6 +288,8 @@ def load_study(path: str | Path, overrides: Iterable[str] = ()) -> Study:
     faults += _unknown(tables, file.name)
     values, override_faults = _parse_overrides(overrides)
     refuse(faults + override_faults)
+    values |= {"run.output": str(Path(output).resolve())} if output else {}
+    values |= {"study.language": language} if language else {}
     origins = {f"{s}.{k}": "file" for s, keys in tables.items() for k in keys}
     for key, value in values.items():
         section, _, name = key.partition(".")
@@ -290,6 +299,15 @@ def load_study(path: str | Path, overrides: Iterable[str] = ()) -> Study:
     for values_there in deviations.values():
         study.with_values(values_there, "territory")
     return study
+
+
+def peek_language(path: str | Path) -> Language:
+    """Return the language of a study file that may be faulty, ``fr`` when it does not say."""
+    try:
+        language = tomllib.loads(find_file(path).read_text("utf-8-sig"))["study"]["language"]
+    except (EvaluationError, OSError, ValueError, KeyError, TypeError):
+        return "fr"
+    return "en" if language == "en" else "fr"
 
 
 def find_file(path: str | Path) -> Path:

@@ -97,7 +97,7 @@ def allot(available: NDArray[np.int64], wanted: NDArray[np.int64], limit: int) -
     Examples
     --------
     >>> allot(np.array([90, 60, 40, 10]), np.array([0, 1, 0, 3]), 80).tolist()
-    [7, 60, 3, 10]
+    [9, 57, 4, 10]
     """
     if available.sum() <= limit:
         return available

@@ -1,0 +1,131 @@
+"""One grid for all comparisons of methods: the same data, one row per specification.
+
+In: data, specifications (options of ``match``) and an outcome. Out: a table and its curve. Serves
+``compare``, the command of that name and the specification curve; must never choose among rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from evaluation.display import DEFAULT_MIN_CELL, below, mask, table
+from evaluation.wording import Language, message
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from evaluation.effects import Effect
+
+Specification = Mapping[str, Any]
+_MEASURES = ("effect", "low", "high", "uplift", "matched", "comparators")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Effects of several specifications side by side.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Index: the specification; ``effect``, ``low``, ``high`` (points for a 0/1 outcome, else the
+        outcome's unit), ``se``, ``p_value``, ``uplift`` (%), ``matched`` and ``comparators``
+        (rows with a weight).
+    counts : tuple of tuple
+        For each row, every count that the disclosure threshold applies to.
+    language : str
+        Language of what is shown.
+    min_cell : int
+        The threshold.
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    counts: tuple[tuple[float | None, ...], ...] = field(repr=False)
+    language: Language = "fr"
+    min_cell: int = DEFAULT_MIN_CELL
+
+    def summary(self) -> pd.DataFrame:
+        """Return the table as it may be shown: rounded, what rests on small counts withheld."""
+        shown = self.frame[list(_MEASURES)].copy().astype(object)
+        for row, counts in enumerate(self.counts):
+            for column, name in enumerate(_MEASURES):
+                value = _rounded(name, self.frame[name].iloc[row])
+                shown.iloc[row, column] = mask(value, counts, self.min_cell)
+        return shown.rename(columns={m: message(f"compare.{m}", self.language) for m in _MEASURES})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the raw table as plain values."""
+        whole = self.frame.reset_index()
+        return {str(name): whole[name].tolist() for name in whole.columns}
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw effects and intervals, one line per specification; secret rows are left out."""
+        import matplotlib.pyplot as plt
+
+        axes = ax if ax is not None else plt.subplots(figsize=(7, 0.5 * len(self.frame) + 1))[1]
+        open_rows = [not any(below(n, self.min_cell) for n in counts) for counts in self.counts]
+        kept = self.frame[open_rows]
+        for place, (label, row) in enumerate(kept.iterrows()):
+            axes.plot([row["low"], row["high"]], [place, place], color="#12436D")
+            axes.plot(row["effect"], place, "o", color="#12436D", label=str(label))
+        axes.axvline(0, color="#555555", linewidth=1)
+        axes.set_yticks(range(len(kept)), [str(label) for label in kept.index])
+        axes.set_xlabel(message("compare.axis", self.language))
+        axes.invert_yaxis()
+        return axes
+
+    def _repr_html_(self) -> str:
+        words = {name: message(f"compare.{name}", self.language) for name in ("caption", "method")}
+        return table(self.summary(), words["caption"], index_label=words["method"])
+
+
+def grid(
+    specifications: Sequence[tuple[str, Specification]],
+    run: Callable[[Specification], Effect],
+    *,
+    language: Language = "fr",
+    min_cell: int = DEFAULT_MIN_CELL,
+) -> Comparison:
+    """Return the effects of every specification.
+
+    Parameters
+    ----------
+    specifications : sequence of (label, options)
+        What differs from row to row.
+    run : callable
+        ``run(options) -> Effect``.
+    language : str
+        Language of what is shown.
+    min_cell : int
+        Disclosure threshold of what is shown.
+    """
+    import pandas as pd
+
+    rows, counts = [], []
+    for label, options in specifications:
+        effect = run(options)
+        rows.append({"method": label, **_row(effect)})
+        counts.append(tuple(effect.support.counts()))
+    return Comparison(pd.DataFrame(rows).set_index("method"), tuple(counts), language, min_cell)
+
+
+def _row(effect: Effect) -> dict[str, Any]:
+    measured = effect.points if effect.points is not None else effect.difference
+    return {
+        "effect": measured.estimate,
+        "low": measured.low,
+        "high": measured.high,
+        "se": measured.se,
+        "p_value": measured.p_value,
+        "uplift": effect.uplift.estimate if effect.uplift is not None else None,
+        "matched": effect.support.entrants,
+        "comparators": effect.support.comparators,
+    }
+
+
+def _rounded(name: str, value: Any) -> Any:
+    if value is None or value != value:
+        return "–"
+    return int(value) if name in ("matched", "comparators") else round(float(value), 1)

@@ -1,0 +1,66 @@
+"""What is asked of a run, and every fault of it that can be seen before a territory starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.errors import EvaluationError, Fault, refuse
+from evaluation.pipeline.notebooks import notebook_path, parameters_of, read_notebook
+from evaluation.study import Study
+from evaluation.territories import REGIONS, Territory, territory
+
+NOTEBOOKS = {"nation": "national_summary", "region": "region_report", "department": "region_report"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a run.
+
+    Attributes
+    ----------
+    study : Study
+        The study, overrides applied.
+    overrides : tuple of str
+        The same overrides as text: what the notebooks receive.
+    regions, departments : tuple of str
+        Codes; both empty means the 18 regions.
+    fresh : bool
+        Run again what has not changed as well.
+    """
+
+    study: Study
+    overrides: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
+    fresh: bool = False
+
+
+def check_request(request: Request) -> list[Territory]:
+    """Return the territories asked for; raise every fault of the request at once."""
+    from evaluation.matching.registry import method
+
+    faults: list[Fault] = []
+    places: list[Territory] = []
+    asked = [{"region": code} for code in request.regions]
+    asked += [{"department": code} for code in request.departments]
+    for codes in asked or [{"region": code} for code in REGIONS]:
+        try:
+            place = territory(**codes)
+        except EvaluationError as error:
+            faults += error.faults
+            continue
+        if place not in places:
+            places.append(place)
+    for name in (request.study.matching.method, *request.study.effects.compare_methods):
+        try:
+            method(name)
+        except EvaluationError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    for name in sorted(set(NOTEBOOKS.values())):
+        try:
+            path = notebook_path(name)
+            parameters_of(read_notebook(path), path.name)
+        except EvaluationError as error:
+            faults += error.faults
+    refuse(faults)
+    return places

@@ -1,0 +1,243 @@
+"""The whole way through: what comes out, whatever the form of what comes in."""
+
+from __future__ import annotations
+
+import gzip
+import multiprocessing
+import pickle
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evaluation.errors import EvaluationError, EvaluationWarning
+from evaluation.register import check_register, read_register
+from evaluation.register.schema import TABLES, tables
+from evaluation.study import Study, load_study
+from tests.register.conftest import Small
+
+
+def contents(study: Study) -> dict[str, bytes]:
+    return {t: (study.work / "register" / f"{t}.parquet").read_bytes() for t in TABLES}
+
+
+def test_views_hold_every_declared_column_in_its_type(small: Small) -> None:
+    register = read_register(small.parquet())
+    connection = register.connection(threads=1)
+    for name, table in tables().items():
+        found = {r[0]: r[1] for r in connection.execute(f"DESCRIBE {name}").fetchall()}
+        expected = {c.name: c.sql_type for c in table.columns.values()}
+        if name == "hires":
+            expected["region"] = "VARCHAR"
+        assert found == expected
+
+
+def test_values_survive(small: Small) -> None:
+    register = read_register(small.parquet())
+    rows = register.connection().execute(
+        "SELECT person_id, region, exit_date, experience_months, driving_licence, barrier_mobility,"
+        " children, occupation FROM registrations ORDER BY registration_id"
+    ).fetchall()  # fmt: skip
+    first, second = rows[0], rows[1]
+    source = small.registrations
+    assert first == ("p00000x", "24", None, None, None, True, 0, "K1304")
+    assert second == ("p00001x", "94", source.exit_date[1], 12, True, None, 1, "D1106")
+
+
+def test_absent_optional_columns_are_null(small: Small) -> None:
+    small.registrations = small.registrations.drop(columns=["employment_zone", "vehicle"])
+    register = read_register(small.parquet())
+    found = register.connection().execute(
+        "SELECT count(*), count(employment_zone), count(vehicle) FROM registrations"
+    ).fetchall()  # fmt: skip
+    assert found == [(40, 0, 0)]
+    assert register.quality.missing["registrations"]["vehicle"] == 40
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding", "french", "suffix"),
+    [
+        (";", "utf-8-sig", True, ".csv"),
+        (",", "cp1252", False, ".csv"),
+        ("\t", "utf-8", True, ".txt"),
+        ("|", "utf-16", False, ".csv"),
+    ],
+)
+def test_csv_and_parquet_give_the_same_bytes(
+    small: Small, separator: str, encoding: str, french: bool, suffix: str
+) -> None:
+    parquet = small.parquet()
+    expected = read_register(parquet)
+    files = contents(parquet)
+    for name in TABLES:
+        (small.folder / f"{name}.parquet").unlink()
+    # a text that only the right encoding can read, in a column that is not used
+    small.hires = small.hires.assign(libelle_agence="Angoulême – œuvre")
+    study = small.csv(separator=separator, encoding=encoding, french=french, suffix=suffix)
+    with pytest.warns(EvaluationWarning, match="EVAL-206"):
+        found = read_register(study)
+    assert contents(study) == files
+    assert found.digest_content == expected.digest_content
+    assert found.digest != expected.digest
+    shown = separator.replace("\t", "tab")
+    assert found.quality.files[-1].form == f"csv {shown} {encoding.removesuffix('-sig')}"
+
+
+def test_zipped_csv_with_quotes_and_line_breaks(small: Small) -> None:
+    expected = read_register(small.parquet()).digest_content
+    study = small.csv()
+    for name in TABLES:
+        (small.folder / f"{name}.parquet").unlink()
+    path = small.folder / "hires.csv"
+    lines = path.read_text("utf-8").splitlines()
+    lines = [f'{lines[0]};"note ""libre"""', *(f'{line};"a;b\nc"' for line in lines[1:])]
+    with gzip.open(small.folder / "hires.csv.gz", "wt", encoding="utf-8") as stream:
+        stream.write("\n".join(lines))
+    path.unlink()
+    with pytest.warns(EvaluationWarning, match="note"):
+        assert read_register(study).digest_content == expected
+
+
+def test_row_order_files_and_column_order_do_not_matter(small: Small) -> None:
+    expected = read_register(small.parquet()).digest_content
+    for name in TABLES:
+        (small.folder / f"{name}.parquet").unlink()
+        frame = small.table(name).sample(frac=1, random_state=3)
+        half = len(frame) // 2
+        frame[:half].convert_dtypes().to_parquet(small.folder / f"{name}_2.parquet", index=False)
+        frame[half:][frame.columns[::-1]].to_csv(
+            small.folder / f"{name}_1.csv", sep=";", index=False
+        )
+    assert read_register(small.study()).digest_content == expected
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "5"])
+def test_threads_do_not_matter(small: Small, threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evaluation.register import engine
+
+    plain = engine.connect
+    expected = read_register(small.parquet()).digest_content
+    (small.folder / "work [1] d'été" / "register" / "manifest.json").unlink()
+    monkeypatch.setattr(
+        engine, "connect", lambda work, **kw: plain(work, **kw, threads=int(threads))
+    )
+    assert read_register(small.study()).digest_content == expected
+
+
+def test_sorted_in_the_documented_order(small: Small) -> None:
+    small.registrations = small.registrations.sample(frac=1, random_state=1)
+    small.hires = small.hires.sample(frac=1, random_state=1)
+    register = read_register(small.parquet())
+    orders = {
+        "registrations": ["region", "person_id", "registration_date", "registration_id"],
+        "entries": ["person_id", "entry_date"],
+        "hires": ["region", "person_id", "hire_date", "contract_id"],
+    }
+    for table, keys in orders.items():
+        frame = pd.read_parquet(register.path(table))
+        keyed = frame[keys].reset_index(drop=True)
+        pd.testing.assert_frame_equal(keyed, keyed.sort_values(keys, ignore_index=True))
+
+
+def test_hires_stand_once_per_region_of_their_person(small: Small) -> None:
+    moved = small.registrations.iloc[[0]].assign(
+        registration_id="moved", region="94", department="2B", exit_date=None
+    )
+    twice = small.registrations.iloc[[0]].assign(registration_id="twice")
+    small.registrations = pd.concat([small.registrations, moved, twice], ignore_index=True)
+    stranger = small.hires.iloc[[0]].assign(person_id="stranger")
+    small.hires = pd.concat([small.hires, stranger], ignore_index=True)
+    register = read_register(small.parquet())
+    found = register.connection().execute(
+        "SELECT person_id, region, count(*) FROM hires WHERE person_id IN "
+        "('p00000x', 'stranger') GROUP BY ALL ORDER BY ALL"
+    ).fetchall()  # fmt: skip
+    assert found == [("p00000x", "24", 3), ("p00000x", "94", 3)]
+    assert register.quality.count("unregistered") == 1
+
+
+def test_read_once(small: Small) -> None:
+    study = small.parquet()
+    first = read_register(study)
+    path = first.path("hires")
+    written = path.stat().st_mtime_ns
+    assert read_register(study) == first
+    assert path.stat().st_mtime_ns == written
+    small.hires = small.hires.iloc[:-1]
+    again = read_register(small.parquet())
+    assert again.digest != first.digest
+    assert again.quality.kept["hires"] == first.quality.kept["hires"] - 1
+    with pytest.raises(EvaluationError, match="EVAL-252"):
+        first.connection()
+
+
+def test_a_register_that_was_tampered_with_is_read_again(small: Small) -> None:
+    study = small.parquet()
+    first = read_register(study)
+    first.path("entries").write_bytes(b"PAR1")
+    assert read_register(study).connection().execute("SELECT count(*) FROM entries").fetchall() == [
+        (15,)
+    ]
+
+
+def test_another_window_needs_no_second_reading_but_is_checked(small: Small) -> None:
+    study = small.parquet()
+    first = read_register(study)
+    elsewhere = study.with_values({"cohort.entry_window": ["2019-01-01", "2019-12-31"]})
+    with pytest.raises(EvaluationError, match="2023-02"):
+        read_register(elsewhere)
+    assert read_register(study).digest == first.digest
+
+
+def _read(path: Path) -> str:
+    return read_register(load_study(path)).digest_content
+
+
+def test_two_processes_at_once(small: Small) -> None:
+    study = small.parquet()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        digests = pool.map(_read, [study.path] * 4)
+    assert len(set(digests)) == 1
+    left = [p.name for p in study.work.iterdir() if p.name.endswith(".partial")]
+    assert left == []
+
+
+def test_a_register_travels_to_another_process(small: Small) -> None:
+    register = read_register(small.parquet())
+    copy = pickle.loads(pickle.dumps(register))
+    assert copy.connection().execute("SELECT count(*) FROM registrations").fetchall() == [(40,)]
+
+
+def test_checking_leaves_nothing_behind_and_finds_nothing(small: Small) -> None:
+    study = small.parquet()
+    report = check_register(study)
+    assert report.ok
+    assert report.rows("hires") == 120
+    assert not (study.work / "register").exists()
+    assert [p.name for p in study.work.iterdir() if p.name.endswith(".partial")] == []
+
+
+def test_a_refused_register_writes_no_table(small: Small) -> None:
+    study = small.spoil("registrations", "sex", "9").parquet()
+    with pytest.raises(EvaluationError, match="EVAL-211"):
+        read_register(study)
+    assert list((study.work / "register").glob("*.parquet")) == []
+    assert [p.name for p in study.work.iterdir() if p.name.endswith(".partial")] == []
+
+
+def test_connection_stays_inside_the_work_folder(small: Small) -> None:
+    register = read_register(small.parquet(), memory_limit_gb=0.5)
+    names = ("memory_limit", "temp_directory", "autoinstall_known_extensions",
+             "autoload_known_extensions")  # fmt: skip
+    select = ", ".join(f"current_setting('{name}')" for name in names)
+    limit, spill, install, load = register.connection().execute(f"SELECT {select}").fetchall()[0]
+    assert limit == "512.0 MiB"
+    assert Path(spill).is_relative_to(register.study.work)
+    assert (install, load) == (False, False)
+
+
+def test_a_failure_of_the_engine_is_said_without_its_own_words(small: Small) -> None:
+    with pytest.raises(EvaluationError, match="EVAL-253") as caught:
+        read_register(small.parquet(), memory_limit_gb=0.00001)
+    assert caught.value.__suppress_context__

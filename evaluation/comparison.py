@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evaluation.display import DEFAULT_MIN_CELL, below, mask, table
+from evaluation.display import DEFAULT_MIN_CELL, Guarded, below, mask, table
 from evaluation.wording import Language, message
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ Specification = Mapping[str, Any]
 _MEASURES = ("effect", "low", "high", "uplift", "matched", "comparators")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Guarded):
     """Effects of several specifications side by side.
 
     Attributes

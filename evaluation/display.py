@@ -16,6 +16,15 @@ SECRET = "secret"
 DEFAULT_MIN_CELL = 11
 
 
+class Guarded:
+    """A result whose plain text names its type only: text/plain goes into notebooks as well."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
 def below(count: float | None, min_cell: int = DEFAULT_MIN_CELL) -> bool:
     """Return whether a count may not be shown (0 is a count of persons that do not exist)."""
     return count is not None and count < min_cell

@@ -87,9 +87,9 @@ def _rebuild(faults: tuple[Fault, ...], language: Language) -> EvaluationError:
 class EvaluationWarning(UserWarning):
     """Something the reader must know; same catalogue as :class:`EvaluationError`."""
 
-    def __init__(self, code: str, **data: Any) -> None:
-        self.fault = Fault(code, data)
-        super().__init__(code)
+    def __init__(self, code: str, facts: dict[str, Any] | None = None, /, **data: Any) -> None:
+        self.fault = Fault(code, {**(facts or {}), **data})
+        super().__init__(code, self.fault.data)
 
     def __str__(self) -> str:
         return self.fault.text()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.errors import EvaluationError
+from evaluation.errors import EvaluationError, EvaluationWarning
 from evaluation.study import Study, load_study
 from evaluation.territories import territory
 
@@ -136,3 +136,5 @@ def test_a_study_and_an_error_survive_the_way_to_a_worker(tmp_path: Path) -> Non
     error.language = "en"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert "not found" in str(error)
+    warning = EvaluationWarning("EVAL-101", file="x.toml")
+    assert str(pickle.loads(pickle.dumps(warning))) == str(warning)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from evaluation.display import SECRET, mask, table
+from evaluation.display import SECRET, Guarded, mask, table
 from evaluation.errors import Fault, fail
 from evaluation.study import Study
 from evaluation.territories import Territory
@@ -98,8 +98,8 @@ class Flow:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Cohort:
+@dataclass(frozen=True, slots=True, repr=False)
+class Cohort(Guarded):
     """Entrants and comparators of one territory, one row per person × month.
 
     Attributes

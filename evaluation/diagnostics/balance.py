@@ -18,7 +18,7 @@ from evaluation.diagnostics._arms import MatchedLike, arms_of
 from evaluation.diagnostics._contrasts import Coded, Compared, coded, compared
 from evaluation.diagnostics._shown import balance_html, number, protected_rows
 from evaluation.diagnostics.statistics import STATISTICS
-from evaluation.display import DEFAULT_MIN_CELL
+from evaluation.display import DEFAULT_MIN_CELL, Guarded
 from evaluation.errors import fail, nearest
 from evaluation.wording import Language, message
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
-class Balance:
+@dataclass(frozen=True, repr=False)
+class Balance(Guarded):
     """Balance table with its headline figures.
 
     Attributes

@@ -14,13 +14,13 @@ import pandas as pd
 
 from evaluation.diagnostics._arms import MatchedLike, final_weights
 from evaluation.diagnostics._shown import number, word
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, below, table
+from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, below, table
 from evaluation.errors import fail
 from evaluation.wording import message
 
 
-@dataclass(frozen=True)
-class Kept:
+@dataclass(frozen=True, repr=False)
+class Kept(Guarded):
     """Entrants kept.
 
     Attributes

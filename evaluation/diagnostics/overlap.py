@@ -13,7 +13,7 @@ import numpy as np
 
 from evaluation.diagnostics._arms import MatchedLike
 from evaluation.diagnostics._shown import number, too_small
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, table
+from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, table
 from evaluation.errors import fail
 from evaluation.matching.types import Bools, Floats, Problem
 from evaluation.wording import Language, message
@@ -26,8 +26,8 @@ MARGIN = 0.2
 """Standard deviations of the score within which an entrant beyond the extreme still has support."""
 
 
-@dataclass(frozen=True)
-class Overlap:
+@dataclass(frozen=True, repr=False)
+class Overlap(Guarded):
     """Overlap of the two arms on the score.
 
     Attributes

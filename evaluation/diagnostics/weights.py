@@ -14,7 +14,7 @@ import pandas as pd
 
 from evaluation.diagnostics._arms import MatchedLike, final_weights
 from evaluation.diagnostics._shown import number, too_small
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, table
+from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, table
 from evaluation.errors import fail
 from evaluation.matching._moments_strata import kish
 from evaluation.matching.types import Floats
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
-class Weights:
+@dataclass(frozen=True, repr=False)
+class Weights(Guarded):
     """Distribution of the comparators' weights.
 
     Attributes

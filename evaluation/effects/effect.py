@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, below, table
+from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, below, table
 from evaluation.effects.types import Floats, Interval, Support, Uplift
 from evaluation.errors import Fault
 from evaluation.wording import Language, message
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+@dataclass(frozen=True, slots=True, repr=False)
+class Effect(Guarded):
     """Effect of treatment on the matched treated, for one outcome.
 
     Attributes
@@ -44,7 +44,8 @@ class Effect:
     clusters : int
         Independent units behind the variance.
     withheld : str or None
-        ``constant``, ``no_events`` or ``not_positive`` (variance): why there is no interval.
+        ``one_cluster``, ``constant``, ``no_events`` or ``not_positive`` (variance): why there is
+        no interval.
     min_cell : int
         Smallest count that its displays may show.
     notes : tuple of Fault
@@ -62,8 +63,8 @@ class Effect:
     points: Interval | None
     uplift: Uplift
     additional: Interval
-    influence: Floats = field(repr=False)
-    covariance: Floats = field(repr=False)
+    influence: Floats
+    covariance: Floats
     support: Support
     clusters: int
     withheld: str | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.display import SECRET, below, table
+from evaluation.display import SECRET, Guarded, below, table
 from evaluation.effects.effect import Effect
 from evaluation.study import Study
 from evaluation.wording import message
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class TerritoryEstimates:
+@dataclass(frozen=True, slots=True, repr=False)
+class TerritoryEstimates(Guarded):
     """All that was estimated for one territory.
 
     Attributes

@@ -12,7 +12,7 @@ from evaluation.effects.moments import Arms, arms_of, kish
 from evaluation.effects.outcomes import is_binary, read_outcomes, support_of
 from evaluation.effects.types import Floats, Interval, MatchedSet, Moments
 from evaluation.effects.variance import legal_variance, moments_of
-from evaluation.errors import fail, warn
+from evaluation.errors import Fault, fail, warn
 
 
 def estimate(
@@ -54,7 +54,8 @@ def estimate(
     Returns
     -------
     Effect
-        With ``withheld`` set and no interval when all outcomes are equal in one arm.
+        With ``withheld`` set and no interval when all outcomes are equal in one arm, or when
+        fewer than two independent units remain.
 
     Raises
     ------
@@ -118,14 +119,14 @@ def effect_of(
         EVAL-508 when the variance is not a positive number although the outcome varies.
     """
     support = support_of(outcome, arms)
-    withheld = _withheld(outcome, arms)
+    withheld = "one_cluster" if moments.clusters < 2 else _withheld(outcome, arms)
     if withheld is None and not moments.variance_of_difference > 0:
         if strict:
             fail("EVAL-508", column=name, variance=variance, method=method)
         withheld = "not_positive"
     notes = moments.notes
     if withheld is not None and strict:
-        notes = (*notes, warn("EVAL-520", column=name, reason=withheld, method=method))
+        notes = (*notes, _said(name, withheld, method, moments.clusters))
     binary = is_binary(outcome)
     covariance = np.nan_to_num(moments.covariance)
     rates = _rates(moments.means, covariance, arms, binary=binary, level=level)
@@ -143,6 +144,12 @@ def effect_of(
         covariance=covariance, support=support, clusters=moments.clusters, withheld=withheld,
         min_cell=min_cell, notes=notes,
     )  # fmt: skip
+
+
+def _said(column: str, withheld: str, method: str, clusters: int) -> Fault:
+    if withheld == "one_cluster":
+        return warn("EVAL-509", method=method, count=clusters)
+    return warn("EVAL-520", column=column, reason=withheld, method=method)
 
 
 def _withheld(outcome: Floats, arms: Arms) -> str | None:

@@ -71,11 +71,11 @@ def moments_of(
     Raises
     ------
     EvaluationError
-        EVAL-504 to EVAL-509, EVAL-513.
+        EVAL-504 to EVAL-507, EVAL-513.
     """
     chosen = legal_variance(matched.family, matched.method, variance)
     arms = arms_of(matched)
-    plain = [_plain(outcome, arms, chosen, matched.method) for outcome in outcomes.T]
+    plain = [_plain(outcome, arms, chosen) for outcome in outcomes.T]
     if chosen.startswith("abadie_imbens"):
         return replacement_moments(
             matched, outcomes, plain, homoscedastic=chosen.endswith("homoscedastic"),
@@ -110,12 +110,10 @@ def influence_covariance(influence: Floats, arms: Arms, variance: str) -> tuple[
     return clustered(psi, persons, correct=False), persons.count
 
 
-def _plain(outcome: Floats, arms: Arms, variance: str, method: str) -> Moments:
+def _plain(outcome: Floats, arms: Arms, variance: str) -> Moments:
     fixed = replace(arms, nuisance=None) if variance in ("HC0", "HC1") else arms
     means, influence = mean_influence(outcome, fixed)
     covariance, clusters = influence_covariance(influence, fixed, variance)
-    if clusters < 2:
-        fail("EVAL-509", method=method, count=clusters)
     return Moments(means, covariance, influence, clusters)
 
 

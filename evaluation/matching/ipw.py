@@ -45,7 +45,7 @@ class _Raw:
     slope: Floats
 
 
-@register_method("ipw", family="score_weights", options={"trim": 0.99})
+@register_method("ipw", family="score_weights", options={"trim": None})
 def ipw(problem: Problem) -> Weighted:
     """Weight rows by the inverse probability of their arm.
 
@@ -53,7 +53,7 @@ def ipw(problem: Problem) -> Weighted:
     ----------
     problem : Problem
         Options: ``trim``, the quantile of each arm's weights at which they are capped (default
-        0.99; None leaves them as they are).
+        None: they stay as they are).
 
     Returns
     -------
@@ -90,7 +90,7 @@ def ipw(problem: Problem) -> Weighted:
 def score_weights(problem: Problem, *, method: str) -> Weighted:
     """Weight by a fitted score for the problem's estimand, see :func:`ipw`."""
     only_att(problem, method, ESTIMANDS)
-    trim = _checked_trim(problem.options.get("trim", 0.99))
+    trim = _checked_trim(problem.options.get("trim"))
     score = problem.score
     if score is None:
         fail("EVAL-455", method=method, distance=problem.distance_name)

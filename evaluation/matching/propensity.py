@@ -265,7 +265,7 @@ def _interacted(effects: pd.DataFrame) -> pd.Series:
         " × ".join(str(column.cat.categories[i]) for column, i in zip(columns, at, strict=True))
         for at in zip(*levels, strict=True)
     ]
-    joined = pd.Categorical.from_codes(codes, categories=labels)
+    joined = pd.Categorical.from_codes(codes, categories=pd.Index(labels))
     return pd.Series(joined, index=effects.index, name=" × ".join(effects.columns))
 
 

@@ -37,6 +37,7 @@ class Request:
 
 def check_request(request: Request) -> list[Territory]:
     """Return the territories asked for; raise every fault of the request at once."""
+    from evaluation.cohort.outcomes import months_observed
     from evaluation.matching.registry import method
 
     faults: list[Fault] = []
@@ -51,6 +52,10 @@ def check_request(request: Request) -> list[Territory]:
             continue
         if place not in places:
             places.append(place)
+    try:
+        months_observed(request.study)
+    except EvaluationError as error:
+        faults += error.faults
     for name in (request.study.matching.method, *request.study.effects.compare_methods):
         try:
             method(name)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from evaluation.display import Guarded
 from evaluation.errors import Fault
 from evaluation.wording import Language, message
 
@@ -50,8 +51,8 @@ class FileRead:
     form: str
 
 
-@dataclass(frozen=True, slots=True)
-class QualityReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class QualityReport(Guarded):
     """Everything that reading the register found.
 
     Attributes

@@ -193,13 +193,15 @@ def test_bad_outcomes_are_named(column, values, code):
     assert column in error.value.text("fr")
 
 
-def test_an_empty_arm_and_a_single_cluster_are_refused():
+def test_an_empty_arm_is_refused_and_a_single_cluster_has_no_interval():
     frame = pd.DataFrame({"y": [1.0, 0, 1, 0]})
     treated = np.array([1, 1, 0, 0])
     with pytest.raises(EvaluationError, match="EVAL-504"):
         estimate(matched_of(frame, treated, np.array([1, 1, 0, 0])), "y")
-    with pytest.raises(EvaluationError, match="EVAL-509"):
-        estimate(matched_of(frame, treated, np.ones(4), sets=np.zeros(4)), "y")
+    with pytest.warns(UserWarning, match="EVAL-509"):
+        effect = estimate(matched_of(frame, treated, np.ones(4), sets=np.zeros(4)), "y")
+    assert effect.withheld == "one_cluster"
+    assert effect.points.low is None
 
 
 @pytest.mark.parametrize(

@@ -354,7 +354,7 @@ def _as_fault(item: Any, file: str) -> Fault:
     if item["type"] == "missing":
         return Fault("EVAL-105", {"file": file, "key": key})
     value = item["input"]
-    shown = value if isinstance(value, (str, int, float, bool, date)) else "…"
+    shown = str(value) if isinstance(value, (str, int, float, bool, date)) else "…"
     data: dict[str, Any] = {"file": file, "key": key, "value": shown, "allowed": _allowed(item)}
     if item["type"] == "literal_error":
         data["allowed"] = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ")

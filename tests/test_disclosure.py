@@ -206,14 +206,14 @@ def test_headline_without_support_is_refused():
 
 def test_unusable_verdict_removes_every_effect_and_its_sentences():
     made = unusable_record()
-    made["verdict"]["reasons"] = [{"code": "methods", "text": "« ipw » : 3.7 points."},
+    made["verdict"]["reasons"] = [{"code": "methods", "text": "« ipw » : 3,7 points."},
                                   {"code": "lost", "text": "62 % perdus."}]  # fmt: skip
     shown = protect(made)
     assert shown["headline"]["withheld"] == "not_publishable"
     assert shown["curve"] == []
     assert {m["effect_points"]["withheld"] for m in shown["methods"]} == {"not_publishable"}
     texts = [reason["text"] for reason in shown["verdict"]["reasons"]]
-    assert texts == ["« ipw » : secret points.", "62 % perdus."]
+    assert texts == ["Une autre méthode donne un effet sensiblement différent.", "62 % perdus."]
 
 
 def test_disclosure_masks_every_number_of_sentences():
@@ -222,13 +222,19 @@ def test_disclosure_masks_every_number_of_sentences():
         {"code": "EVAL-412", "text": "8 retours sur 63 personnes.", "data": {"n": 8}}
     ]
     warning = protect(made)["warnings"][0]
-    assert warning == {"code": "EVAL-412", "text": "secret retours sur secret personnes."}
+    assert warning["code"] == "EVAL-412"
+    assert "EVAL-412" in warning["text"]
+    assert "8" not in warning["text"]
+    assert "63" not in warning["text"]
 
 
 def test_small_counts_in_sentences_are_masked_but_durations_stay():
     made = effect_record()
     made["warnings"] = [{"code": "X", "text": "4 lignes et 250 autres, en 6 mois, à 5 %."}]
-    assert protect(made)["warnings"][0]["text"] == "secret lignes et 250 autres, en 6 mois, à 5 %."
+    assert (
+        protect(made)["warnings"][0]["text"]
+        == "moins de 11 lignes et 250 autres, en 6 mois, à 5 %."
+    )
 
 
 @pytest.mark.parametrize(
@@ -367,7 +373,7 @@ def test_a_threshold_in_a_sentence_is_no_count():
     made = effect_record()
     made["warnings"] = [{"code": "X", "text": "195 lignes ont moins de 3 comparateurs, 7 aucun."}]
     text = protect(made)["warnings"][0]["text"]
-    assert text == "195 lignes ont moins de 3 comparateurs, secret aucun."
+    assert text == "195 lignes ont moins de 3 comparateurs, moins de 11 aucun."
 
 
 def test_a_reason_that_tells_a_count_is_not_passed_on():

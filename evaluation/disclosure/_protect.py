@@ -15,7 +15,7 @@ from evaluation.disclosure._headline import (
     reason_to_withhold,
 )
 from evaluation.disclosure._nation import protect_nation
-from evaluation.disclosure._rounding import nothing, safe_text, tested, to_step
+from evaluation.disclosure._rounding import nothing, tested, to_step
 from evaluation.disclosure._rows import (
     TELLING,
     protect_balance,
@@ -24,6 +24,7 @@ from evaluation.disclosure._rows import (
     protect_subgroups,
 )
 from evaluation.disclosure._support import DEFAULT_MIN_CELL, Support, small
+from evaluation.disclosure._texts import masked_codes, safe_notices
 
 _STUDY = (
     "name", "entry_window", "extraction_date", "outcome", "horizon_months", "method", "estimand",
@@ -71,7 +72,7 @@ def protect(
     if step is None:
         reason, step = reason or "disclosure", 0.1
     shown = {"flow": _flow(record, regions, min_cell), "overlap": _overlap(record, min_cell)}
-    told = partial(_texts, min_cell=min_cell, masked=_masked_codes(reason, shown))
+    told = partial(safe_notices, min_cell=min_cell, masked=masked_codes(reason, shown))
     return {
         "schema_version": int(record.get("schema_version", 1)),
         "territory": {key: str(record["territory"][key]) for key in ("level", "code", "name")},
@@ -151,39 +152,3 @@ def _placebo(placebo: Mapping[str, Any], min_cell: int) -> dict[str, Any]:
     if support is None or not support.allows(min_cell):
         return {"effect_points": nothing("disclosure", "se", "p_value")}
     return {"effect_points": tested(effect, 0.1)}
-
-
-_EFFECT_CODES = frozenset({"methods", "definitions", "power"})
-
-
-def _masked_codes(reason: str | None, shown: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the notices whose numbers would give back a withheld figure; None for all of them."""
-    if reason == "disclosure":
-        return None
-    codes = set(_EFFECT_CODES) if reason else set()
-    if shown["flow"]["lost_share"] is None:
-        codes.add("lost")
-    if shown["overlap"]["share_outside"] is None:
-        codes.add("overlap")
-    return frozenset(codes)
-
-
-def _texts(
-    rows: Sequence[Mapping[str, Any]] | None, *, min_cell: int, masked: frozenset[str] | None
-) -> list[dict[str, str]]:
-    """Return codes and sentences, numbers that must not be known replaced."""
-    return [
-        {
-            "code": str(row["code"]),
-            **{
-                key: safe_text(
-                    row[key],
-                    min_cell=min_cell,
-                    all_numbers=masked is None or str(row["code"]) in masked,
-                )
-                for key in ("text", "text_fr", "text_en")
-                if row.get(key)
-            },
-        }
-        for row in rows or []
-    ]

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 LIMITS = ("estimate", "low", "high")
-_MONTHS = r"(?:mois|months?|jours?|days?|ans?|years?|points?|trimestres?|quarters?)"
-# A threshold ("moins de 3") is no count of people.
-_LIMIT = "".join(f"(?<!{word} )" for word in ("moins de", "au moins", "fewer than", "at least"))
-_COUNT = re.compile(rf"{_LIMIT}(?<![\w.,\-/])(\d{{1,4}})(?![\w.,]*\d)(?!\s*(?:%|{_MONTHS}\b))")
-_NUMBER = re.compile(r"(?<![\w\-])\d+(?:[.,]\d+)?")
 
 
 def finite(value: Any) -> float | None:
@@ -90,18 +84,3 @@ def nothing(reason: str, *extra: str) -> dict[str, Any]:
 def _refused(source: Mapping[str, Any]) -> bool:
     reason = source.get("withheld")
     return isinstance(reason, str) and reason.replace("_", "").isalpha()
-
-
-def safe_text(text: Any, *, min_cell: int, all_numbers: bool) -> str:
-    """Return a sentence without counts under the threshold (or without any number).
-
-    Examples
-    --------
-    >>> safe_text("4 personnes suivies 6 mois", min_cell=11, all_numbers=False)
-    'secret personnes suivies 6 mois'
-    """
-    if all_numbers:
-        return _NUMBER.sub("secret", str(text))
-    return _COUNT.sub(
-        lambda found: "secret" if 0 < int(found[1]) < min_cell else found[0], str(text)
-    )

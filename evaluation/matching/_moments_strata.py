@@ -122,8 +122,8 @@ def extreme(weights: Floats, problem: Problem, method: str) -> list[Fault]:
         warn(
             "EVAL-454",
             method=method,
-            share=f"{100 * share:.1f}",
-            effective=f"{effective:.0f}",
+            share=round(100 * float(share), 1),
+            effective=round(float(effective)),
             count=len(w),
         )
     ]

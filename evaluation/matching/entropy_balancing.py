@@ -155,7 +155,9 @@ def _solve(
         worst = int(np.argmax(np.abs(solution.imbalance)))
         name = np.array(moments.names, dtype=object)[system.kept][worst]
         left = float(abs(solution.imbalance[worst]))
-        notes.append(warn("EVAL-462", column=str(name), imbalance=f"{left:.3f}", ridge=RIDGE))
+        notes.append(
+            warn("EVAL-462", column=str(name), imbalance=round(float(left), 3), ridge=RIDGE)
+        )
     return system, solution, notes + _left_over(problem, moments, strata, system, solution)
 
 
@@ -213,7 +215,9 @@ def _left_over(
     if not off.any():
         return []
     names = [n for n, out in zip(moments.names, off, strict=True) if out]
-    return [warn("EVAL-463", count=len(names), columns=names, imbalance=f"{gap[off].max():.3f}")]
+    return [
+        warn("EVAL-463", count=len(names), columns=names, imbalance=round(float(gap[off].max()), 3))
+    ]
 
 
 def _nuisance(

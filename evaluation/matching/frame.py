@@ -294,7 +294,7 @@ def _lost(weighted: Weighted, problem: Problem) -> list[Fault]:
     focal = problem.treated if problem.estimand != "ATC" else ~problem.treated
     total = int(focal.sum())
     count = sum(lost.values())
-    share = mask(f"{100 * count / total:.1f}", [count, total])
+    share = mask(round(100 * count / total, 1), [count, total])
     facts = shown(lost=count, total=total) | shown_parts(count, counts_of(lost))
     return [warn("EVAL-412", **facts, share=share, stacklevel=3)]
 

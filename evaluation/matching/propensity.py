@@ -205,7 +205,9 @@ def fit_propensity(
     penalty = 0.0
     if pool_sparse and per_parameter < EVENTS_PER_PARAMETER:
         penalty = RIDGE
-        notes.append(Fault("EVAL-422", {"penalty": RIDGE, "events": f"{per_parameter:.1f}"}))
+        notes.append(
+            Fault("EVAL-422", {"penalty": RIDGE, "events": round(float(per_parameter), 1)})
+        )
     fit = newton(design, treated, weights, link=link, penalty=penalty)
     if penalty == 0.0:
         culprit, complete = separation(design, treated, weights, fit)

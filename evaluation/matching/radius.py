@@ -168,7 +168,7 @@ def _said(problem: Problem, matched: Smoothed) -> list[Fault]:
     notes = [
         Fault(
             "EVAL-466",
-            {"radius": f"{matched.radius:.4g}", "beyond": matched.beyond, "count": count},
+            {"radius": float(f"{matched.radius:.4g}"), "beyond": matched.beyond, "count": count},
         )
     ]
     if matched.capped:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -17,7 +16,7 @@ from evaluation.pipeline.jobs import Job, Outcome, perform
 from evaluation.pipeline.machine import one_thread_each
 
 if TYPE_CHECKING:
-    from multiprocessing.queues import Queue
+    from multiprocessing.queues import SimpleQueue
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 5.0
@@ -34,10 +33,10 @@ class Event:
     outcome: Outcome | None = None
 
 
-_events: Queue[Event] | None = None
+_events: SimpleQueue[Event] | None = None
 
 
-def _initialise(events: Queue[Event]) -> None:
+def _initialise(events: SimpleQueue[Event]) -> None:
     """Prepare a worker: one thread, and Ctrl-C left to the parent."""
     global _events
     _events = events
@@ -95,7 +94,8 @@ def run_jobs(jobs: list[Job], workers: int, work: Perform = perform) -> Iterator
 def _one_pool(jobs: list[Job], workers: int, work: Perform) -> Iterator[Event]:
     """Run jobs in one pool, until all have ended or the pool is broken."""
     context = get_context("spawn")
-    events: Queue[Event] = context.Queue()
+    # Written through before a result is: no stage arrives after its job has ended.
+    events: SimpleQueue[Event] = context.SimpleQueue()
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=_initialise, initargs=(events,)
     )
@@ -116,10 +116,9 @@ def _one_pool(jobs: list[Job], workers: int, work: Perform) -> Iterator[Event]:
         events.close()
 
 
-def _told(events: Queue[Event]) -> Iterator[Event]:
-    with contextlib.suppress(queue.Empty):
-        while True:
-            yield events.get_nowait()
+def _told(events: SimpleQueue[Event]) -> Iterator[Event]:
+    while not events.empty():
+        yield events.get()
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

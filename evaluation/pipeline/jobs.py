@@ -91,7 +91,7 @@ def perform(job: Job, on_stage: Callable[[str], None] | None = None) -> Outcome:
     try:
         error, notebook, stages = _run(job, on_stage)
     except EvaluationError as fault:
-        error = safe_message(fault.text(job.language), job.min_cell)
+        error = safe_message(fault.text(job.language), job.min_cell, job.language)
     except Exception as other:
         # The text of an unforeseen exception may quote a value: only its kind leaves the worker.
         error = _unforeseen(type(other).__name__, job.language)

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.disclosure import DEFAULT_MIN_CELL
-from evaluation.disclosure._rounding import safe_text
+from evaluation.disclosure import DEFAULT_MIN_CELL, safe_text
 from evaluation.wording import Language, message
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def plain_error(name: str, value: str, language: Language, min_cell: int = DEFAU
     if name == "EvaluationError":
         ours = [found.group(0) for found in _OURS.finditer(value)]
         if ours:
-            return safe_message("\n".join(ours), min_cell)
+            return safe_message("\n".join(ours), min_cell, language)
     return "\n".join(
         (
             f"[EVAL-706] {message('EVAL-706.what', language, kind=name)}",
@@ -86,11 +85,11 @@ def plain_error(name: str, value: str, language: Language, min_cell: int = DEFAU
     )
 
 
-def safe_message(text: str, min_cell: int) -> str:
+def safe_message(text: str, min_cell: int, language: Language) -> str:
     """Return a message without counts under the threshold; codes stay."""
     parts = re.split(r"(\[EVAL-\d{3}\])", text)
     return "".join(
-        part if place % 2 else safe_text(part, min_cell=min_cell, all_numbers=False)
+        part if place % 2 else safe_text(part, min_cell=min_cell, language=language)
         for place, part in enumerate(parts)
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from evaluation.reporting.speech import Speech
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["effect", "negative", "inconclusive", "not_publishable", "disclosure"]
 REFERENCE_POINTS = 2.8
+_QUOTED = re.compile(r"([«\"“]\s?)([a-z][a-z0-9_]*)(\s?[»\"”])")
 SYMBOLS = {
     "effect": "▲", "negative": "▼", "inconclusive": "●", "not_publishable": "▢",
     "disclosure": "▢", "failed": "✕",
@@ -68,14 +70,20 @@ def notice(item: Notice, results: Results, language: Language) -> tuple[str, str
     """
     own = {"fr": item.text_fr, "en": item.text_en}[language]
     if own:
-        return typeset(own, language), language
+        return typeset(_named(own, language), language), language
     if language == results.study.language and item.text:
-        return typeset(item.text, language), language
+        return typeset(_named(item.text, language), language), language
     for key in (f"verdict.{item.code}", f"verdict.reason.{item.code}", f"reason.{item.code}"):
         known = catalogue(language).get(key)
         if known and "{" not in known:
             return typeset(known, language), language
     return item.text or item.code, results.study.language
+
+
+def _named(text: str, language: Language) -> str:
+    """Replace quoted codes (a covariate, a method, a definition) by their labels."""
+    say = Speech(language)
+    return _QUOTED.sub(lambda found: found[1] + say.name(found[2]) + found[3], text)
 
 
 def reasons(results: Results, language: Language) -> list[tuple[str, str]]:

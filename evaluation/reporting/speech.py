@@ -86,6 +86,12 @@ class Speech:
             return region.name_en
         return place.name
 
+    def name(self, code: str) -> str:
+        """Return the label of a covariate, a method or a definition; else the code itself."""
+        label = _label(code, self.language)
+        words = [self.word(group, code) for group in ("method", "preset")]
+        return label or next((word for word in words if word != code), code)
+
     def covariate(self, name: str, level: str | None = None) -> str:
         """Return the label of a covariate, with its level."""
         label = _label(name, self.language) or self.word("variable", name)

@@ -46,7 +46,9 @@ def _flatten(table: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def message(key: str, language: Language = "fr", /, **values: Any) -> str:
-    """Return one sentence with its placeholders filled; lists are joined with commas.
+    """Return one sentence with its placeholders filled.
+
+    Lists are joined with commas, floats written as the language does (six digits at most).
 
     Examples
     --------
@@ -60,4 +62,6 @@ def message(key: str, language: Language = "fr", /, **values: Any) -> str:
 def _shown(value: Any, language: Language) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(str(item) for item in value) or catalogue(language)["list.empty"]
+    if isinstance(value, float):
+        return f"{value:.6g}".replace(".", "," if language == "fr" else ".")
     return value

@@ -147,7 +147,7 @@ def test_losses_are_counted_by_reason() -> None:
     found = notes(frame, **options, caliper=0.5)
     lost = found["EVAL-412"]
     assert (lost["stratum_empty"], lost["caliper"], lost["total"]) == (14, 15, 60)
-    assert (lost["lost"], lost["share"]) == (29, "48.3")
+    assert (lost["lost"], lost["share"]) == (29, 48.3)
     assert found["EVAL-416"] == {
         "count": 1, "total": 2, "treated": 14, "examples": ["(stratum=empty)"],
     }  # fmt: skip

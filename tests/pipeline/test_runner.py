@@ -110,7 +110,7 @@ def test_a_failing_cell_is_a_result_without_a_traceback(tmp_path: Path) -> None:
 def test_our_own_refusal_keeps_its_code_and_remedy_but_no_small_count(tmp_path: Path) -> None:
     source = 'from evaluation.errors import fail\nfail("EVAL-719", count=3, territories=["x"])'
     ran = run_notebook(notebook(tmp_path, source), tmp_path / "24.ipynb", {}, language="en")
-    assert ran.error.startswith("[EVAL-719] secret ")
+    assert ran.error.startswith("[EVAL-719] fewer than 11 ")
     assert "→" in ran.error
     assert "[EVAL-719] 3" not in ran.notebook.read_text("utf-8")
 

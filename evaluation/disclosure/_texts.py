@@ -1,0 +1,89 @@
+"""Sentences that left a statistical room with counts in them, made fit to be published."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evaluation.wording import LANGUAGES, Language, catalogue, message
+
+_MONTHS = r"(?:mois|months?|jours?|days?|ans?|years?|points?|trimestres?|quarters?)"
+# A threshold ("moins de 3") is no count of people.
+_LIMIT = "".join(f"(?<!{word} )" for word in ("moins de", "au moins", "fewer than", "at least"))
+_COUNT = re.compile(rf"{_LIMIT}(?<![\w.,\-/\[])(\d{{1,4}})(?![\w.,]*\d)(?!\s*(?:%|{_MONTHS}\b))")
+_NUMBER = re.compile(r"(?<![\w\-])\d+(?:[.,]\d+)?")
+_EFFECT_CODES = frozenset({"methods", "definitions", "power"})
+
+
+def masked_codes(reason: str | None, shown: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the notices whose numbers would give back a withheld figure; None for all of them."""
+    if reason == "disclosure":
+        return None
+    codes = set(_EFFECT_CODES) if reason else set()
+    if shown["flow"]["lost_share"] is None:
+        codes.add("lost")
+    if shown["overlap"]["share_outside"] is None:
+        codes.add("overlap")
+    return frozenset(codes)
+
+
+def safe_text(text: str, *, min_cell: int, language: Language = "fr") -> str:
+    """Return a sentence in which a count under the threshold reads "fewer than 11".
+
+    Examples
+    --------
+    >>> safe_text("4 personnes suivies 6 mois", min_cell=11)
+    'moins de 11 personnes suivies 6 mois'
+    """
+    fewer = message("disclosure.fewer", language, count=min_cell)
+    return _COUNT.sub(lambda found: fewer if 0 < int(found[1]) < min_cell else found[0], str(text))
+
+
+def safe_notices(
+    rows: Sequence[Mapping[str, Any]] | None, *, min_cell: int, masked: frozenset[str] | None
+) -> list[dict[str, str]]:
+    """Return codes and sentences; one whose numbers must not be known gets one without numbers.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        ``code``, ``text`` (in the study's language), ``text_fr``, ``text_en``.
+    min_cell : int
+        Smallest count that may be shown.
+    masked : frozenset of str or None
+        Codes whose numbers must not be known, None for all.
+    """
+    return [
+        _safe(row, min_cell, hidden=masked is None or str(row["code"]) in masked)
+        for row in rows or []
+    ]
+
+
+def _safe(row: Mapping[str, Any], min_cell: int, *, hidden: bool) -> dict[str, str]:
+    code = str(row["code"])
+    texts: dict[str, str] = {
+        f"text_{language}": _plain(code, str(row[f"text_{language}"]), language)
+        if hidden
+        else safe_text(row[f"text_{language}"], min_cell=min_cell, language=language)
+        for language in LANGUAGES
+        if row.get(f"text_{language}")
+    }
+    own = next(
+        (lang for lang in LANGUAGES if row.get("text") and row["text"] == row.get(f"text_{lang}")),
+        None,
+    )
+    if own:
+        texts["text"] = texts[f"text_{own}"]
+    elif row.get("text"):
+        text = str(row["text"])
+        texts["text"] = _plain(code, text, "fr") if hidden else safe_text(text, min_cell=min_cell)
+    return {"code": code, **texts}
+
+
+def _plain(code: str, text: str, language: Language) -> str:
+    """Return the sentence without numbers of a code; a text that has none stays."""
+    if not _NUMBER.search(text):
+        return text
+    known = catalogue(language).get(f"verdict.plain.{code}")
+    return known or message("disclosure.kept", language, code=code)

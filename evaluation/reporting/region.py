@@ -16,6 +16,8 @@ from evaluation.wording import Language
 if TYPE_CHECKING:
     from evaluation.results import Results
 
+REASONS = 3
+"""Reasons of the verdict on page one, the most limiting first; the rest stand in the notes."""
 _CANNOT = ("random", "displacement", "support", "sources", "sample", "rank")
 
 
@@ -53,6 +55,8 @@ def common(
 ) -> dict[str, Any]:
     """Return what region and national pages share: frame, answer, verdict, key figures."""
     study, kind = results.study, sentences.outcome(results)
+    reasons = sentences.reasons(results, say.language)
+    notes = [sentences.notice(w, results, say.language) for w in results.warnings]
     name = say.place(results.place)
     dates = {"start": say.day(study.entry_window[0]), "end": say.day(study.entry_window[1])}
     extraction = say.day(study.extraction_date)
@@ -72,8 +76,8 @@ def common(
         "grade": results.verdict.grade,
         "grade_symbol": sentences.GRADE_SYMBOLS[results.verdict.grade],
         "verdict": say("verdict.line", grade=say.word("verdict", results.verdict.grade)),
-        "reasons": sentences.reasons(results, say.language),
-        "warnings": [sentences.notice(w, results, say.language) for w in results.warnings],
+        "reasons": reasons[:REASONS],
+        "warnings": [*reasons[REASONS:], *notes],
         "keys": _keys(results, say),
         "scope": say("page.scope_text", name=name, **dates),
         "source": say("page.source_text", extraction=extraction, study=study.title or study.name),

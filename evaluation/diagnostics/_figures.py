@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from evaluation.diagnostics.overlap import Overlap
     from evaluation.diagnostics.weights import Weights
 
-BEFORE, AFTER = "#7a7a7a", "#000091"
+BEFORE, AFTER = "#6b6b6b", "#12436d"
+MOST_ROWS = 40
+"""Rows of a love plot, the least balanced before matching; the table has them all."""
 
 
 def _axis(ax: Axes | None, width: float, height: float) -> Axes:
@@ -47,7 +49,8 @@ def love_plot(balance: Balance, ax: Axes | None, language: Language) -> Axes:
     rows, omitted = protected_rows(balance)
     if rows.empty:
         return _refused(ax, balance.min_cell, language)
-    rows = rows.iloc[np.argsort(rows["smd_before"].abs().to_numpy(), kind="stable")]
+    every = rows.iloc[np.argsort(rows["smd_before"].abs().to_numpy(), kind="stable")]
+    rows = every.tail(MOST_ROWS)
     axis = _axis(ax, 7.0, min(30.0, 1.6 + 0.22 * len(rows)))
     place = np.arange(len(rows))
     smd = STATISTICS["smd"]
@@ -67,10 +70,19 @@ def love_plot(balance: Balance, ax: Axes | None, language: Language) -> Axes:
     axis.set_xlabel(message(smd.label, language))
     axis.set_title(message("diagnostics.balance.title", language))
     axis.legend(loc="lower right")
-    if omitted:
-        note = omission(omitted, balance.min_cell, language)
+    notes = [omission(omitted, balance.min_cell, language)] if omitted else []
+    if len(every) > len(rows):
+        more = len(every) - len(rows)
+        notes.insert(0, message("diagnostics.balance.more", language, count=more))
+    if notes:
         axis.annotate(
-            note, (0, 0), (0, -38), "axes fraction", "offset points", fontsize=8, va="top"
+            "\n".join(notes),
+            (0, 0),
+            (0, -38),
+            "axes fraction",
+            "offset points",
+            fontsize=8,
+            va="top",
         )
     return axis
 

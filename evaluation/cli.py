@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 import typer.core
 
 from evaluation import __version__
-from evaluation.errors import EvaluationError, Fault, fail
+from evaluation.errors import EvaluationError, EvaluationWarning, Fault, fail
 from evaluation.wording import LANGUAGES, Language, message
 
 if TYPE_CHECKING:
@@ -51,9 +53,10 @@ class _Program(typer.core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         _session.language, _session.debug = "fr", bool(ctx.params.get("debug"))
         try:
-            return super().invoke(ctx)
+            with _spoken_warnings():
+                return super().invoke(ctx)
         except EvaluationError as error:
-            _raise_if_debug()
+            _trace_if_debug()
             _say(error.text(_session.language))
             raise typer.Exit(REFUSED) from None
         except KeyboardInterrupt:
@@ -61,7 +64,7 @@ class _Program(typer.core.TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
         except (typer.Exit, typer.Abort, OSError) as other:
             if isinstance(other, OSError):
-                _raise_if_debug()
+                _trace_if_debug()
                 _say(_os_fault(other).text(_session.language))
                 raise typer.Exit(FAILED) from None
             raise
@@ -69,14 +72,40 @@ class _Program(typer.core.TyperGroup):
             # Typer's own usage errors carry an exit code and print themselves.
             if hasattr(other, "exit_code"):
                 raise
-            _raise_if_debug()
+            _trace_if_debug()
             _say(Fault("EVAL-199", {"kind": type(other).__name__}).text(_session.language))
             raise typer.Exit(FAILED) from None
 
 
-def _raise_if_debug() -> None:
+def _trace_if_debug() -> None:
+    """Show the traceback above the message; the exit code stays what it is without it."""
     if _session.debug:
-        raise
+        _say(traceback.format_exc())
+
+
+@contextlib.contextmanager
+def _spoken_warnings() -> Iterator[None]:
+    """Say our own warnings in the language of the command, without the line of code they are at."""
+    shown = warnings.showwarning
+
+    def speak(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if isinstance(message, EvaluationWarning):
+            message.language = _session.language
+            _say(str(message))
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", EvaluationWarning)
+        warnings.showwarning = speak
+        yield
 
 
 def _os_fault(error: OSError) -> Fault:
@@ -237,8 +266,10 @@ def render(report: Report, lang: Lang = "") -> None:
     """Make pages, index, csv and xlsx again from the results, nothing recomputed."""
     from evaluation.pipeline import render_folder
 
+    folder = _folder(report)
+    _speak_as(folder)
     _speak(lang)
-    index = render_folder(_folder(report), (_session.language,) if lang else LANGUAGES)
+    index = render_folder(folder, (_session.language,) if lang else LANGUAGES)
     typer.echo(message("summary.page", _session.language, path=index))
 
 
@@ -268,6 +299,7 @@ def verify(
     from evaluation.pipeline.threshold import small_counts
 
     folder = _folder(report)
+    _speak_as(folder)
     found = mismatches(folder)
     for item in found:
         _say(f"{item.file}: {message(f'cli.mismatch_{item.kind}', _session.language)}")
@@ -331,6 +363,13 @@ def _speak(lang: str) -> None:
         fail("EVAL-122", value=lang, allowed=list(LANGUAGES))
     if lang:
         _session.language = lang
+
+
+def _speak_as(folder: Path) -> None:
+    """Speak the language of the study that a report was made from."""
+    from evaluation.pipeline.manifest import read_manifest
+
+    _speak(str(read_manifest(folder).get("language") or ""))
 
 
 def _folder(report: Path) -> Path:

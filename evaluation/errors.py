@@ -7,6 +7,7 @@ English that names file, column, count and remedy. Must never hold a value of a 
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -74,6 +75,10 @@ class EvaluationError(Exception):
     def __str__(self) -> str:
         return self.text(self.language)
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook keeps of a refusal: the sentences, no frames, no small count."""
+        return _without_small_counts(self.text(self.language), self.language).splitlines()
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (self.faults, self.language))
 
@@ -89,10 +94,22 @@ class EvaluationWarning(UserWarning):
 
     def __init__(self, code: str, facts: dict[str, Any] | None = None, /, **data: Any) -> None:
         self.fault = Fault(code, {**(facts or {}), **data})
+        self.language: Language = "fr"
         super().__init__(code, self.fault.data)
 
     def __str__(self) -> str:
-        return self.fault.text()
+        # A notebook keeps what is printed: small counts stay in ``fault`` alone.
+        return _without_small_counts(self.fault.text(self.language), self.language)
+
+
+def _without_small_counts(text: str, language: Language) -> str:
+    from evaluation.disclosure import DEFAULT_MIN_CELL, safe_text
+
+    parts = re.split(r"(\[EVAL-\d{3}\])", text)
+    return "".join(
+        part if place % 2 else safe_text(part, min_cell=DEFAULT_MIN_CELL, language=language)
+        for place, part in enumerate(parts)
+    )
 
 
 def refuse(faults: list[Fault]) -> None:

@@ -344,7 +344,11 @@ class Results(_Part):
         """Tidy rows: the headline, each other method, definition and subgroup (results.csv)."""
         import pandas as pd
 
-        return pd.DataFrame([_row(self, **row) for row in _rows(self)], columns=list(COLUMNS))
+        return pd.DataFrame(self.rows(), columns=list(COLUMNS))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the same rows as plain values: counts stay whole numbers, None where nothing."""
+        return [_row(self, **row) for row in _rows(self)]
 
     def summary(self, language: Language | None = None) -> pd.DataFrame:
         """Return the headline as a small table of text (label, value, interval)."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -22,8 +22,20 @@ from evaluation.territories import DEPARTMENTS, REGIONS, Territory
 from evaluation.wording import Language
 
 Preset = Literal[
-    "es47", "lolf_p102", "dares_midas", "unedic_180", "dares_sortants", "access_1_month", "any_job"
-]
+    "es47", "lolf_p102", "dares_midas", "unedic_180", "dares_sortants", "access_1_month", "any_job",
+    "training", "training_lists", "business_creation", "business_creation_lists",
+    "positive_exit", "positive_exit_lists",
+]  # fmt: skip
+OUTCOME_FAMILIES: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("es47", "lolf_p102", "dares_midas", "unedic_180", "dares_sortants"), "durable"
+    ),
+    **dict.fromkeys(("access_1_month", "any_job"), "job"),
+    **dict.fromkeys(("training", "training_lists"), "training"),
+    **dict.fromkeys(("business_creation", "business_creation_lists"), "business_creation"),
+    **dict.fromkeys(("positive_exit", "positive_exit_lists"), "positive_exit"),
+}
+"""What each preset asks: only presets of one family are definitions of the same thing."""
 Pool = Literal["not_yet_entered", "censored_at_entry", "never_entered"]
 Profile = Literal["toolkit", "flat", "fhs", "dpae", "mmo", "midas"]
 Block = Literal["B0", "B1", "B2", "B3", "B4", "B5", "B6"]
@@ -49,7 +61,12 @@ class About(_Section):
 
 
 class RegisterFiles(_Section):
-    """``[register]``: the extracts, relative to the study file; globs allowed."""
+    """``[register]``: the extracts, relative to the study file; globs allowed.
+
+    ``profiles`` names another profile for one table, ``columns`` gives the extract's own name of a
+    column and ``constants`` the value of a column that the extract lacks, each by table;
+    ``options`` picks among a profile's named recodes; ``activity`` names monthly hours worked.
+    """
 
     registrations: str
     entries: str
@@ -57,11 +74,17 @@ class RegisterFiles(_Section):
     history: str = ""
     profile: Profile = "toolkit"
     extraction_date: date
-    cog_vintage: Annotated[int, Field(ge=2016, le=2100)] | None = None
+    cog_vintage: Annotated[int, Field(ge=1990, le=2100)] | None = None
+    activity: str = ""
+    profiles: dict[str, Profile] = Field(default_factory=dict)
+    columns: dict[str, dict[str, str]] = Field(default_factory=dict)
+    constants: dict[str, dict[str, str | bool | int]] = Field(default_factory=dict)
+    options: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _vintage(self) -> RegisterFiles:
-        if self.profile != "toolkit" and self.cog_vintage is None:
+        foreign = {self.profile, *self.profiles.values()} - {"toolkit"}
+        if foreign and self.cog_vintage is None:
             raise ValueError("cog_vintage = 2024")
         return self
 
@@ -152,6 +175,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "disclosure": DisclosureRules,
     "run": RunRules,
 }
+_EXTRACT_KEYS = ("activity", "profiles", "columns", "constants", "options")
 _DEVIATING = ("cohort", "outcome", "matching", "effects")
 
 
@@ -220,8 +244,15 @@ class Study(BaseModel):
         return (self.folder / self.run.work).resolve()
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        """Return every effective value as ``{section: {key: value}}``, JSON types only."""
-        return {name: self._section(name).model_dump(mode="json") for name in _SECTIONS}
+        """Return every effective value as ``{section: {key: value}}``, JSON types only.
+
+        Keys that only describe foreign extracts stand there when the study gives them.
+        """
+        sections = {name: self._section(name).model_dump(mode="json") for name in _SECTIONS}
+        for key in _EXTRACT_KEYS:
+            if not sections["register"][key]:
+                del sections["register"][key]
+        return sections
 
     def _section(self, name: str) -> _Section:
         section: _Section = getattr(self, "register_" if name == "register" else name)

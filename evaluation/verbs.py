@@ -7,14 +7,18 @@ its own; must never be imported by a room.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from evaluation.errors import EvaluationError, fail
+from evaluation.errors import EvaluationError, EvaluationWarning, fail, nearest
 from evaluation.study import Study
 from evaluation.territories import NATION, REGIONS, Territory, territory
+from evaluation.wording import Language
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,19 +39,35 @@ _OUTCOME_OF_FRAME = "evaluation_outcome"
 
 
 def _in_its_language(verb: Callable[P, R]) -> Callable[P, R]:
-    """Let a refusal speak the language of the study it concerns."""
+    """Let refusals and warnings speak the language of the study they concern."""
 
     @wraps(verb)
     def speaking(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
+        study = _study_of(args[0]) if args else None
+        if study is None:
             return verb(*args, **kwargs)
+        try:
+            with _warnings_in(study.language):
+                return verb(*args, **kwargs)
         except EvaluationError as error:
-            study = _study_of(args[0]) if args else None
-            if study is not None:
-                error.language = study.language
+            error.language = study.language
             raise
 
     return speaking
+
+
+@contextmanager
+def _warnings_in(language: Language) -> Iterator[None]:
+    """Pass warnings on when the verb has ended, ours in ``language``; filters hold as ever."""
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            yield
+    finally:
+        for item in caught:
+            if isinstance(item.message, EvaluationWarning):
+                item.message.language = language
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
 
 
 def _study_of(thing: Any) -> Study | None:
@@ -159,8 +179,9 @@ def estimate(matched: Matched, outcome: str | None = None, **options: Any) -> Ef
     outcome : str, optional
         Column of the outcome; for a matched cohort the study's own by default.
     **options
-        ``variance``, ``level``, ``adjust``, ``score_estimated``, ``seed``; for a matched cohort
-        the first two and the seed are the study's by default.
+        ``variance``, ``level``, ``adjust``, ``score_estimated``, ``seed``, ``censored``; for a
+        matched cohort all but ``adjust`` and ``score_estimated`` are the study's by default, and
+        ``censored`` follows from its pool.
 
     Raises
     ------
@@ -174,12 +195,16 @@ def estimate(matched: Matched, outcome: str | None = None, **options: Any) -> Ef
     column = outcome or attributes.get(_OUTCOME_OF_FRAME)
     if column is None:
         fail("EVAL-722")
+    known = [name for name in signature(run).parameters if name not in ("matched", "outcome")]
+    if unknown := next((name for name in options if name not in known), None):
+        fail("EVAL-517", option=unknown, nearest=nearest(unknown, known), allowed=known)
     if isinstance(study, Study):
         options = {
             "variance": study.effects.variance,
             "level": study.effects.level,
             "seed": study.run.seed,
             "min_cell": study.disclosure.min_cell,
+            "censored": study.cohort.pool == "censored_at_entry",
         } | options
     return run(matched, column, **options)
 
@@ -363,7 +388,24 @@ def run_study(
 
 
 def register_method(name: str, **options: Any) -> Callable[[Any], Any]:
-    """Register a matching method under ``name`` (decorator): a function from problem to weights."""
+    """Register a matching method under ``name`` (decorator): a function from problem to weights.
+
+    Parameters
+    ----------
+    name : str
+        What ``match(method=...)`` is given.
+    **options
+        ``family``, ``options`` (``{name: default}``) and ``needs_distance``, see
+        :func:`evaluation.matching.registry.register_method`.
+
+    Examples
+    --------
+    A function that returns one weight per row::
+
+        @ev.register_method("everyone", needs_distance=False)
+        def everyone(problem):
+            return np.where(problem.treated, 1.0, problem.treated.mean())
+    """
     from evaluation.matching.registry import register_method as register
 
     return register(name, **options)

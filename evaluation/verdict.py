@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Literal
 
+from evaluation.study import OUTCOME_FAMILIES
 from evaluation.wording import Language, message
 
 Grade = Literal["strong", "moderate", "weak", "unusable"]
@@ -216,7 +217,11 @@ def _methods(record: Record) -> Iterator[Reason]:
 
 
 def _definitions(record: Record) -> Iterator[Reason]:
-    found = _distance(record, record["sensitivity"]["definitions"])
+    family = OUTCOME_FAMILIES.get(record["study"]["outcome"])
+    # Entry into training is another question, not another definition of durable employment.
+    others = [row for row in record["sensitivity"]["definitions"]
+              if OUTCOME_FAMILIES.get(row["preset"]) == family]  # fmt: skip
+    found = _distance(record, others)
     if found is not None:
         gap, row = found
         estimate = float(row["effect_points"]["estimate"])

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 import evaluation
 from evaluation.cli import app
+from evaluation.errors import warn
+from evaluation.wording import message
 
 STUDY = """
 [study]
@@ -88,8 +90,34 @@ def test_a_fault_of_the_study_is_said_in_its_language(study: str) -> None:
 
 def test_debug_shows_the_traceback_wherever_it_stands() -> None:
     for words in (("--debug", "run", "nowhere.toml"), ("run", "nowhere.toml", "--debug")):
-        result = runner.invoke(app, [*words])
-        assert isinstance(result.exception, evaluation.EvaluationError), words
+        code, text = call(*words)
+        assert code == 2, words
+        assert "Traceback" in text, words
+        assert "EVAL-101" in text, words
+
+
+def test_a_column_that_no_cohort_has_is_refused_before_anything_runs(
+    study: str, tmp_path: Path
+) -> None:
+    code, text = call("run", study, "--region", "24", "--set", 'matching.exact=["sexe", "rsa"]')
+    assert code == 2
+    assert "[EVAL-400]" in text
+    assert text.count("EVAL-400") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_warning_is_a_sentence_in_the_language_of_the_study(
+    study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noisy(*_: object, **__: object) -> None:
+        warn("EVAL-719", count=30, territories=["x"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evaluation.verbs.read_register", noisy)
+    _, text = call("compare", study, "--region", "24")
+    assert message("EVAL-719.what", "en", count=30, territories=["x"]) in text
+    assert "EvaluationWarning" not in text
+    assert ".py" not in text
 
 
 def test_an_unknown_language_is_refused(study: str) -> None:

@@ -74,7 +74,7 @@ def _lost_events(shown: dict) -> list[str]:
     flow, raw, head = shown["flow"], shown["raw"], shown["headline"]
     sizes = (flow["eligible"], flow["matched"])
     rates = (raw["rate_entrants"], head["rate_entrants"]["estimate"])
-    if None in (*sizes, *rates) or raw["basis"] != "eligible":
+    if None in (*sizes, *rates) or raw["basis"] != "eligible" or sizes[0] == sizes[1]:
         return []
     middle = rates[0] * sizes[0] / 100 - rates[1] * sizes[1] / 100
     half = 0.05 * sum(sizes) / 100
@@ -219,11 +219,11 @@ def test_unusable_verdict_removes_every_effect_and_its_sentences():
 def test_disclosure_masks_every_number_of_sentences():
     made = tiny_record()
     made["warnings"] = [
-        {"code": "EVAL-412", "text": "8 retours sur 63 personnes.", "data": {"n": 8}}
+        {"code": "EVAL-415", "text": "8 retours sur 63 personnes.", "data": {"n": 8}}
     ]
     warning = protect(made)["warnings"][0]
-    assert warning["code"] == "EVAL-412"
-    assert "EVAL-412" in warning["text"]
+    assert warning["code"] == "EVAL-415"
+    assert "EVAL-415" in warning["text"]
     assert "8" not in warning["text"]
     assert "63" not in warning["text"]
 
@@ -383,3 +383,69 @@ def test_a_reason_that_tells_a_count_is_not_passed_on():
     shown = protect(made)
     assert shown["methods"][1]["effect_points"]["withheld"] == "disclosure"
     assert shown["placebo"]["effect_points"]["withheld"] == "disclosure"
+
+
+def test_the_code_of_a_territory_is_no_count():
+    made = effect_record()
+    text = "Guadeloupe (code 01), Centre-Val de Loire (code 24) : 24 personnes, le 2023-01-05."
+    made["warnings"] = [{"code": "X", "text": text}]
+    shown = protect(made, min_cell=30)["warnings"][0]["text"]
+    assert "(code 01), Centre-Val de Loire (code 24)" in shown
+    assert "2023-01-05" in shown
+    assert "24 personnes" not in shown
+
+
+def _with_heterogeneity(parts: list[dict]) -> dict:
+    made = national(parts)
+    codes = [part["territory"]["code"] for part in parts]
+    limits = {"estimate": 2.5, "low": 0.5, "high": 4.5}
+    made["nation"]["heterogeneity"].update(
+        territories=len(parts),
+        random_effects_points={**limits, "se": 1.0, "p_value": 0.01},
+        shrunken=[{"code": code, "effect_points": dict(limits)} for code in codes],
+    )
+    return made
+
+
+def test_what_sums_over_regions_does_not_give_back_a_withheld_one():
+    parts = nation_records()
+    shown = [protect(part) for part in parts]
+    found = protect(_with_heterogeneity(parts), regions=shown)["nation"]["heterogeneity"]
+    assert found["withheld"] == "disclosure"
+    assert found["p_value"] == 0.65
+    assert found["df"] == 17
+    for name in ("q", "i2", "tau_points", "random_effects_points", "shrunken"):
+        assert found[name] is None, name
+
+
+def test_a_region_that_is_not_publishable_has_no_shrunken_effect_either():
+    parts = [part for part in nation_records() if part["territory"]["code"] != "06"]
+    shown = [protect(part) for part in parts]
+    found = protect(_with_heterogeneity(parts), regions=shown)["nation"]["heterogeneity"]
+    codes = {row["code"] for row in found["shrunken"]}
+    assert "03" not in codes
+    assert len(codes) == len(parts) - 1
+    assert found["random_effects_points"]["estimate"] == 2.5
+
+
+def test_a_withheld_nation_says_nothing_of_differences():
+    parts = [effect_record("24"), effect_record("11")]
+    shown = [protect(part) for part in parts]
+    made = _with_heterogeneity(parts)
+    made["headline"]["support"]["events_entrants"] = 3
+    done = protect(made, regions=shown)
+    assert done["headline"]["withheld"] == "disclosure"
+    found = done["nation"]["heterogeneity"]
+    assert {name for name, value in found.items() if value is not None} == {
+        "territories", "withheld",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("persons", "shown"), [(98, 0.02), (11, 0.02), (10, None), (1, None)])
+def test_a_share_of_hires_near_the_cut_needs_enough_people(persons, shown):
+    made = effect_record()
+    for row in made["sensitivity"]["definitions"]:
+        row["near_cut"] = {"hires": 5000, "count": 106, "persons": persons}
+    (row, *_) = protect(made)["sensitivity"]["definitions"]
+    assert row["near_cut_share"] == shown
+    assert set(row) == {"preset", "effect_points", "near_cut_share"}

@@ -54,6 +54,22 @@ def test_parameters_are_those_of_the_command_line() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["region_report", "national_summary"])
+def test_papermill_itself_reads_every_parameter(name: str) -> None:
+    """A comment that holds an equals sign makes papermill call a good parameter unknown."""
+    from papermill.inspection import inspect_notebook
+
+    path = notebook_path(name)
+    ours = {
+        n: (p.kind, p.default) for n, p in parameters_of(read_notebook(path), path.name).items()
+    }
+    theirs = inspect_notebook(str(path))
+    assert {
+        n: (p["inferred_type_name"], ast.literal_eval(p["default"])) for n, p in theirs.items()
+    } == ours
+    assert all(p["help"] for p in theirs.values())
+
+
 def test_only_public_verbs_are_used() -> None:
     for name in NAMES[:2]:
         for cell in read_notebook(notebook_path(name)).cells:

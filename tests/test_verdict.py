@@ -28,7 +28,10 @@ def sound() -> dict[str, Any]:
         "placebo": {"effect_points": points(0.1, 0.3)},
         "methods": [{"name": "nearest", "headline": True, "effect_points": points(2.8, 0.6)}]
         + [{"name": n, "headline": False, "effect_points": points(2.7, 0.6)} for n in others],
-        "sensitivity": {"definitions": [{"preset": "x", "effect_points": points(2.9, 0.6)}]},
+        "study": {"outcome": "es47"},
+        "sensitivity": {
+            "definitions": [{"preset": "unedic_180", "effect_points": points(2.9, 0.6)}]
+        },
     }
 
 
@@ -81,6 +84,13 @@ def test_each_rule_alone(path, value, want, code):
     verdict = grade(changed(path, value))
     assert verdict.grade == want
     assert [reason.code for reason in verdict.reasons] == [code]
+
+
+@pytest.mark.parametrize("preset", ["training", "positive_exit_lists", "any_job"])
+def test_another_question_is_no_other_definition(preset):
+    record = changed("sensitivity.definitions.0.effect_points", {"estimate": 9.0})
+    record["sensitivity"]["definitions"][0]["preset"] = preset
+    assert grade(record).grade == "strong"
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,11 @@ from evaluation.cohort.frame import (
 from evaluation.cohort.frozen import FREEZE_MONTHS, KEYS, freeze
 from evaluation.cohort.history import build_history
 from evaluation.cohort.months import add_months_each
-from evaluation.cohort.notes import build_notes, rewarn, warn_pool
+from evaluation.cohort.notes import build_notes, rewarn, warn_pool, warn_programme
 from evaluation.cohort.outcomes import first_month, last_month, months_observed
-from evaluation.cohort.quality import hire_quality
+from evaluation.cohort.presence import presence
+from evaluation.cohort.presets import job_preset, sensitivity_presets
+from evaluation.cohort.quality import hire_quality, programme_only
 from evaluation.cohort.riskset import (
     ELIGIBLE,
     STEPS,
@@ -47,7 +49,7 @@ from evaluation.cohort.riskset import (
 from evaluation.cohort.sampling import sample
 from evaluation.cohort.spells import in_force_each, merge_spells
 from evaluation.cohort.types import Cohort, Flow, FlowStep
-from evaluation.cohort.variables import PLACEBO_MONTHS, declared_variables, sensitivity_presets
+from evaluation.cohort.variables import PLACEBO_MONTHS, declared_variables
 from evaluation.errors import fail
 from evaluation.study import Study
 from evaluation.territories import Territory
@@ -104,8 +106,10 @@ class _Builder:
         self._refuse_empty()
         reg = self.extract.registrations
         self.merged: Days = merge_spells(reg.ptr, reg.start, reg.end, study.cohort.merge_gap_days)
-        self.ledger: Ledger = build_ledger(self.extract.hires, reg, self.merged, study)
-        self.durable: Events = self.ledger.events(study.outcome.preset)
+        self.ledger: Ledger = build_ledger(self.extract, self.merged, study)
+        preset, jobs = study.outcome.preset, job_preset(study.outcome.preset)
+        self.counted: Events = self.ledger.events(preset)
+        self.durable: Events = self.counted if jobs == preset else self.ledger.events(jobs)
 
     def cohort(self) -> Cohort:
         warned = warn_pool(self.study)
@@ -124,6 +128,7 @@ class _Builder:
         )
         rows = self._rows(treated, eligible.pick(kept), weight)
         columns, frozen, imputed = self._columns(rows)
+        unequal = warn_programme(programme_only(self.study, self.ledger, rows))
         declared = declared_variables(self.study, observed=self.observed)
         return Cohort(
             frame=assemble(columns, list(declared)),
@@ -133,8 +138,9 @@ class _Builder:
             territory=self.territory,
             variables=declared,
             months_observed=self.observed,
-            notes=(*warned, *build_notes(self.study, self.extract, entrants, eligible, strata,
-                                         self.observed), *imputed),
+            notes=(*warned, *unequal,
+                   *build_notes(self.study, self.extract, entrants, eligible, strata,
+                                self.observed), *imputed),
             quality=hire_quality(self.study, self.extract, self.ledger, rows),
         )  # fmt: skip
 
@@ -228,12 +234,15 @@ class _Builder:
     def _outcomes(self, rows: Rows) -> Columns:
         rules, places = self.study.outcome, rows.places
         last = max(rules.curve_months, rules.horizon_months)
-        durable = first_month(places.person, places.day, self.durable, last)
+        durable = first_month(places.person, places.day, self.counted, last)
         job = first_month(places.person, places.day, self.ledger.all_hires(), last)
+        held = self.ledger.holdings(rules.preset, whole_chain=True)
+        present = presence(places.person, places.day, held, self.observed)
         columns: Columns = {"month_durable": durable}
         for month in range(1, self.observed + 1):
             columns[f"durable_{month}m"] = _within(durable, month)
             columns[f"any_job_{month}m"] = _within(job, month)
+            columns[f"presence_{month}m"] = present[month - 1]
         for preset in sensitivity_presets(self.study):
             events = self.ledger.events(preset)
             found = first_month(places.person, places.day, events, rules.horizon_months)
@@ -244,7 +253,7 @@ class _Builder:
     def _placebo(self, rows: Rows) -> Columns:
         places = rows.places
         months = min(self.study.cohort.history_months, PLACEBO_MONTHS)
-        durable = last_month(places.person, places.day, self.durable, months)
+        durable = last_month(places.person, places.day, self.counted, months)
         job = last_month(places.person, places.day, self.ledger.all_hires(), FREEZE_MONTHS)
         columns: Columns = {f"placebo_{k}m": _within(durable, k) for k in range(1, months + 1)}
         columns["placebo_any_6m"] = _within(job, FREEZE_MONTHS)

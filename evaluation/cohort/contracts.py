@@ -1,4 +1,10 @@
-"""Contracts ready for the clock: chained missions, resolved ends, durable hires as events."""
+"""Contracts ready for the clock: chained missions, resolved ends, durable hires as events.
+
+With ``chain_gap_days`` contracts of a person with one employer (missions: with one user firm) are
+one job when at most that many days lie between them. A permanent contract needs no chain; missions
+and direct contracts never share one; a contract without end is the last of its chain, because
+nobody knows how long the gap after it is.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +24,24 @@ from evaluation.cohort._arrays import (
     owners,
     pointers,
 )
-from evaluation.cohort.durability import PRESETS, Contracts
-from evaluation.cohort.extract import Hires, Registrations
+from evaluation.cohort.durability import Contracts
+from evaluation.cohort.exits import Exits, exits_from_lists
+from evaluation.cohort.extract import Extract, Hires
 from evaluation.cohort.levels import CDI, CTT
+from evaluation.cohort.presets import PRESETS, job_preset
 from evaluation.cohort.spells import next_spell_each
 from evaluation.study import Study
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Hires (n) that count, sorted by person.
+    """Hires and exits (n) that count, sorted by person.
 
     Attributes
     ----------
     ptr : (P + 1,) int64
     day : (n,) int32
-        The hire (of a chain: its first contract).
+        The hire (of a chain: its first contract) or the first day out.
     known : (n,) int32
         When it became a hire that counts (of a chain: the contract that made it long enough).
     """
@@ -65,35 +73,42 @@ class Ledger:
         registers again, any other contract without end counts for its first day.
     judged : Contracts
         Each contract with what came before it in its chain.
-    chained : (n,) bool
-        Contracts that prolong an earlier one.
     following : (n,) int32
         Start of the next merged spell after the hire.
-    creations : (person (c,), day (c,))
-        Exits to create a business.
+    head : (n,) int64
+        The first contract of each one's chain: its own position where it prolongs none.
+    left_lists, left_programme : Exits
+        Exits that some definitions count.
     """
 
     hires: Hires
     worked_until: Days
     judged: Contracts
-    chained: Bools
     following: Days
-    previous: NDArray[np.int64]
-    creations: tuple[NDArray[np.int64], Days]
+    head: NDArray[np.int64]
+    left_lists: Exits
+    left_programme: Exits
 
-    def events(self, preset: str) -> Events:
-        """Return the hires that are durable under a preset, one event a chain."""
-        durable = PRESETS[preset].test(self.judged)
-        earlier = self.previous >= 0
-        already = np.zeros(len(durable), dtype=np.bool_)
-        already[earlier] = durable[self.previous[earlier]]
-        kept = durable & ~already
+    @property
+    def chained(self) -> Bools:
+        """(n,) bool: contracts that prolong an earlier one."""
+        return np.asarray(self.head != np.arange(len(self.head)))
+
+    def events(self, preset: str, *, programme: bool = True) -> Events:
+        """Return what counts under a preset, one event a chain; ``programme``: its exits too."""
+        definition = PRESETS[preset]
+        durable = definition.test(self.judged)
+        kept = np.flatnonzero(durable)
+        # One event a chain: at the contract that first made it long enough.
+        kept = kept[np.sort(np.unique(self.head[kept], return_index=True)[1])]
         person = owners(self.hires.ptr)[kept]
         day, known = self.judged.start[kept], self.hires.start[kept]
-        if PRESETS[preset].creations:
-            person = np.concatenate([person, self.creations[0]])
-            day = np.concatenate([day, self.creations[1]])
-            known = np.concatenate([known, self.creations[1]])
+        if definition.lists or definition.programme:
+            listed, listed_day = self.left_lists.of(definition.lists)
+            out, out_day = self.left_programme.of(definition.programme if programme else ())
+            person = np.concatenate([person, listed, out])
+            day = np.concatenate([day, listed_day, out_day])
+            known = np.concatenate([known, listed_day, out_day])
             order = np.lexsort((known, day, person))
             person, day, known = person[order], day[order], known[order]
         return Events(pointers(person, len(self.hires.ptr) - 1), day, known)
@@ -102,32 +117,36 @@ class Ledger:
         """Return every hire as an event."""
         return Events(self.hires.ptr, self.hires.start, self.hires.start)
 
-    def holdings(self, preset: str) -> Holdings:
-        """Return when durable jobs are held; without end: until the next merged spell begins."""
-        durable = PRESETS[preset].test(self.judged)
+    def holdings(self, preset: str, *, whole_chain: bool = False) -> Holdings:
+        """Return when durable jobs are held; without end: until the next merged spell begins.
+
+        A chain is held from the contract that made it long enough, as one knew on the day; with
+        ``whole_chain`` from its first contract, as one knows afterwards.
+        """
+        durable = PRESETS[job_preset(preset)].test(self.judged)
         end = np.where(self.judged.end == UNKNOWN, self.following - 1, self.judged.end)
         ptr = pointers(owners(self.hires.ptr)[durable], len(self.hires.ptr) - 1)
-        return Holdings(ptr, self.hires.start[durable], end[durable].astype(np.int32))
+        start = self.judged.start if whole_chain else self.hires.start
+        return Holdings(ptr, start[durable], end[durable].astype(np.int32))
 
 
-def build_ledger(hires: Hires, registrations: Registrations, merged: Days, study: Study) -> Ledger:
+def build_ledger(extract: Extract, merged: Days, study: Study) -> Ledger:
     """Return the ledger of the people's hires.
 
     Parameters
     ----------
-    hires : Hires
-        Sorted by person, day, end.
-    registrations : Registrations
+    extract : Extract
+        Hires sorted by person, day, end; registrations; programme exits.
     merged : (n_registrations,) int32
         Start of each registration's merged spell.
     study : Study
         ``outcome.chain_gap_days``, ``duration_unit`` and ``missing_end`` are used.
     """
+    hires, registrations = extract.hires, extract.registrations
     following = next_spell_each(registrations.ptr, merged, hires.ptr, hires.start)
     unknown = hires.end == UNKNOWN
     running = np.where(hires.kind == CDI, following - 1, hires.start)
-    start, end, previous = _chains(hires, study.outcome.chain_gap_days)
-    created = registrations.creation == 1
+    start, end, head = _chains(hires, study.outcome.chain_gap_days)
     return Ledger(
         hires=hires,
         worked_until=np.where(unknown, running, hires.end).astype(np.int32),
@@ -139,16 +158,16 @@ def build_ledger(hires: Hires, registrations: Registrations, merged: Days, study
             missing_end=study.outcome.missing_end,
             extraction=day_of(study.files.extraction_date),
         ),
-        chained=previous >= 0,
         following=following,
-        previous=previous,
-        creations=(owners(registrations.ptr)[created], registrations.end[created]),
+        head=head,
+        left_lists=exits_from_lists(registrations),
+        left_programme=extract.programme,
     )
 
 
 def _chains(hires: Hires, gap: int) -> tuple[Days, Days, NDArray[np.int64]]:
     if gap == 0:
-        return hires.start, hires.end, np.full(len(hires.start), -1, dtype=np.int64)
+        return hires.start, hires.end, np.arange(len(hires.start))
     # A mission and a direct contract at one firm are two jobs; a CDI needs no prolonging.
     group = np.where(hires.kind == CTT, hires.employer, ~hires.employer)
     group = np.where((hires.employer == 0) | (hires.kind == CDI), np.uint64(0), group)
@@ -162,10 +181,10 @@ def _chains(hires: Hires, gap: int) -> tuple[Days, Days, NDArray[np.int64]]:
 def _chain(
     ptr: Pointers, start: Days, end: Days, group: Hashes, gap: int
 ) -> tuple[Days, Days, Pointers]:
-    """Return first day, last day and predecessor of each contract's chain so far."""
+    """Return first day, last day and first contract of each contract's chain so far."""
     first = start.copy()
     last = end.copy()
-    previous = np.full(len(start), -1, np.int64)
+    head = np.arange(len(start))
     for person in range(len(ptr) - 1):
         for i in range(ptr[person], ptr[person + 1]):
             if group[i] == 0:
@@ -174,8 +193,8 @@ def _chain(
                 if group[j] == group[i]:
                     if last[j] != UNKNOWN and start[i] - last[j] - 1 <= gap:
                         first[i] = first[j]
-                        previous[i] = j
+                        head[i] = head[j]
                         if end[i] != UNKNOWN:
                             last[i] = max(last[j], end[i])
                     break
-    return first, last, previous
+    return first, last, head

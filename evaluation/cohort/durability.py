@@ -1,4 +1,4 @@
-"""What a durable hire is: the named definitions, each a small function of contracts.
+"""What a durable hire is: the tests of contracts that the named definitions are made of.
 
 A definition fixes what its authors fixed (days or months, missing ends, which contracts); only
 what it leaves open follows the study (``duration_unit``, ``missing_end``).
@@ -6,7 +6,6 @@ what it leaves open follows the study (``duration_unit``, ``missing_end``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -117,24 +116,9 @@ def any_job(contracts: Contracts) -> Bools:
     return np.ones(len(contracts.start), dtype=np.bool_)
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A definition: its test, its cut (None: no length), whether business creations count."""
-
-    test: Callable[[Contracts], Bools]
-    cut: Cut | None
-    creations: bool = False
-
-
-PRESETS: Final[dict[str, Preset]] = {
-    "es47": Preset(es47, ES47),
-    "lolf_p102": Preset(lolf_p102, SIX_MONTHS, creations=True),
-    "dares_midas": Preset(dares_midas, MIDAS),
-    "unedic_180": Preset(unedic_180, UNEDIC),
-    "dares_sortants": Preset(dares_sortants, SIX_MONTHS),
-    "access_1_month": Preset(access_1_month, THIRTY_DAYS),
-    "any_job": Preset(any_job, None),
-}
+def no_hire(contracts: Contracts) -> Bools:
+    """No hire at all: the definition is about exits."""
+    return np.zeros(len(contracts.start), dtype=np.bool_)
 
 
 def lasts(contracts: Contracts, cut: Cut) -> Bools:
@@ -162,11 +146,9 @@ def lasts(contracts: Contracts, cut: Cut) -> Bools:
     return np.asarray(reached)
 
 
-def near_cut(contracts: Contracts, preset: Preset) -> Bools:
-    """Return which contracts end within five days of the length that decides: (n,) bool."""
-    if preset.cut is None:
-        return np.zeros(len(contracts.start), dtype=np.bool_)
-    distance = np.abs(contracts.end + 1 - _target(contracts, preset.cut))
+def near_length(contracts: Contracts, cut: Cut) -> Bools:
+    """Return which contracts end within five days of a length: (n,) bool; open ends never."""
+    distance = np.abs(contracts.end + 1 - _target(contracts, cut))
     return np.asarray((distance <= NEAR_DAYS) & ~contracts.permanent & ~contracts.unknown)
 
 

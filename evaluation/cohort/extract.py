@@ -20,7 +20,9 @@ from evaluation.cohort._arrays import (
     day_of,
     pointers,
 )
-from evaluation.cohort.levels import CONTRACTS, REGISTRATION_LEVELS
+from evaluation.cohort.exits import Exits, no_exits
+from evaluation.cohort.levels import CONTRACTS, LEAVING, PROGRAMME_EXITS, REGISTRATION_LEVELS
+from evaluation.cohort.presets import PRESETS, used_presets
 from evaluation.study import Study
 from evaluation.territories import REGION_OF, Territory
 
@@ -57,8 +59,8 @@ class Registrations:
     category : (n,) int8
         Position in A, B, C, D, E (-1: none of them).
     birth_year : (n,) int16
-    creation : (n,) int8
-        1 when the exit is a business creation (reason 16).
+    leaving : (n,) int8
+        Why the person left the lists: a code of :data:`levels.LEAVING`, 0 for any other reason.
     profile : (n,) int8
         Sex and minimum income, 0..3: what the places of a stratum are shared by.
     rid : (n,) int64
@@ -71,7 +73,7 @@ class Registrations:
     inside: Codes
     category: Codes
     birth_year: NDArray[np.int16]
-    creation: Codes
+    leaving: Codes
     profile: Codes
     rid: NDArray[np.int64]
 
@@ -88,7 +90,8 @@ class Hires:
     kind : (n,) int8
         Position in :data:`levels.CONTRACTS`.
     employer : (n,) uint64
-        Hash of the employer (the user employer of temporary missions), 0 when unknown.
+        Hash of the employer (the user employer of temporary missions), 0 when unknown; only
+        compared, never kept.
     """
 
     ptr: Pointers
@@ -115,6 +118,8 @@ class Extract:
     registrations, hires : Registrations, Hires
     cancelled : Hires
         Hires that never began; they count nowhere.
+    programme : Exits
+        Programme exits to training, a business or a job; read only if a definition asks for them.
     """
 
     key: Hashes
@@ -124,6 +129,7 @@ class Extract:
     registrations: Registrations
     hires: Hires
     cancelled: Hires
+    programme: Exits
 
 
 def place_clause(territory: Territory, alias: str) -> str:
@@ -208,11 +214,13 @@ def read_arrays(connection: Any, study: Study, territory: Territory) -> Extract:
         registrations=_registrations(connection, count),
         hires=valid,
         cancelled=cancelled,
+        programme=_programme_exits(connection, study),
     )
 
 
 def _registrations(connection: Any, people: int) -> Registrations:
     levels = list(REGISTRATION_LEVELS["category"])
+    leaving = " ".join(f"WHEN '{code}' THEN {reason}" for code, reason in LEAVING.items())
     read = connection.execute(f"""
         SELECT code, {_day("registration_date", NEVER)} AS start,
                {_day("exit_date", NEVER)} AS until,
@@ -220,8 +228,8 @@ def _registrations(connection: Any, people: int) -> Registrations:
                CAST(coalesce(list_position({levels}, category::VARCHAR), 0) - 1 AS TINYINT)
                    AS category,
                CAST(coalesce(birth_year, 0) AS SMALLINT) AS birth_year,
-               CAST(coalesce(exit_reason::VARCHAR = '16' AND exit_date IS NOT NULL, false)
-                   AS TINYINT) AS creation,
+               CAST(CASE WHEN exit_date IS NULL THEN 0
+                    ELSE CASE exit_reason::VARCHAR {leaving} ELSE 0 END END AS TINYINT) AS leaving,
                CAST(2 * coalesce(sex::VARCHAR = '2', false)::TINYINT
                     + coalesce(rsa::BOOLEAN, false)::TINYINT AS TINYINT) AS profile,
                rowid AS rid
@@ -233,19 +241,33 @@ def _registrations(connection: Any, people: int) -> Registrations:
         inside=_plain(read["inside"], np.int8),
         category=_plain(read["category"], np.int8),
         birth_year=_plain(read["birth_year"], np.int16),
-        creation=_plain(read["creation"], np.int8),
+        leaving=_plain(read["leaving"], np.int8),
         profile=_plain(read["profile"], np.int8),
         rid=_plain(read["rid"], np.int64),
     )
 
 
-def _hires(connection: Any, study: Study, region: str, people: int) -> tuple[Hires, Hires]:
-    employer = (
-        "coalesce(md5_number_lower(CASE WHEN contract_type = 'CTT' THEN user_employer_id"
-        " ELSE employer_id END::VARCHAR), 0)"
-        if study.outcome.chain_gap_days
-        else "0"
+def _programme_exits(connection: Any, study: Study) -> Exits:
+    """Read the programme exits that the study's definitions count, none where none does."""
+    if not any(PRESETS[name].programme for name in used_presets(study)):
+        return no_exits()
+    reasons = " ".join(f"WHEN '{name}' THEN {code}" for name, code in PROGRAMME_EXITS.items())
+    read = connection.execute(f"""
+        SELECT p.code, {_day("e.exit_date", None)} AS day,
+               CAST(CASE e.exit_reason::VARCHAR {reasons} END AS TINYINT) AS reason
+        FROM entries e JOIN {PEOPLE} p USING (person_id)
+        WHERE e.exit_date <= DATE '{study.files.extraction_date}'
+          AND e.exit_reason::VARCHAR IN {tuple(PROGRAMME_EXITS)}
+        ORDER BY p.code, day, reason""").fetchnumpy()
+    return Exits(
+        person=_plain(read["code"], np.int64),
+        day=_plain(read["day"], np.int32),
+        reason=_plain(read["reason"], np.int8),
     )
+
+
+def _hires(connection: Any, study: Study, region: str, people: int) -> tuple[Hires, Hires]:
+    firm = "CASE WHEN contract_type = 'CTT' THEN user_employer_id ELSE employer_id END::VARCHAR"
     read = connection.execute(f"""
         SELECT p.code, {_day("h.hire_date", NEVER)} AS start,
                coalesce({_day("planned_end_date", None)},
@@ -253,7 +275,8 @@ def _hires(connection: Any, study: Study, region: str, people: int) -> tuple[Hir
                             THEN duration_days::INTEGER END - 1, {UNKNOWN})::INTEGER AS until,
                CAST(coalesce(list_position({list(CONTRACTS)}, contract_type::VARCHAR),
                              {len(CONTRACTS)}) - 1 AS TINYINT) AS kind,
-               {employer}::UBIGINT AS employer, coalesce(cancelled, false) AS cancelled
+               CASE WHEN {firm} IS NULL THEN 0 ELSE hash({firm}) END::UBIGINT AS employer,
+               coalesce(cancelled, false) AS cancelled
         FROM hires h JOIN {PEOPLE} p USING (person_id)
         WHERE h.region = '{region}'
           AND h.hire_date <= DATE '{study.files.extraction_date}'""").fetchnumpy()
@@ -270,17 +293,19 @@ def _hires(connection: Any, study: Study, region: str, people: int) -> tuple[Hir
 
 
 def _sorted_hires(columns: dict[str, Any]) -> NDArray[np.int64]:
-    """Return the order by person, day, end, kind: ties are the same contract for every rule."""
+    """Return the order by person, day, end, kind, employer: ties are the same for every rule."""
     shifted = columns["end"].astype(np.int64) - UNKNOWN
     second = (shifted << 4) + columns["kind"]
     first = (columns["code"] << 32) + (columns["start"].astype(np.int64) - UNKNOWN)
-    step = np.diff(first)
-    if (
-        np.all((step > 0) | ((step == 0) & (np.diff(second) >= 0)))
-        and not columns["employer"].any()
-    ):
-        return np.arange(len(first))
-    return np.lexsort((columns["employer"], second, first))
+    step, within = np.diff(first), np.diff(second)
+    if not np.all((step > 0) | ((step == 0) & (within >= 0))):
+        return np.lexsort((columns["employer"], second, first))
+    order = np.arange(len(first))
+    alike = (step == 0) & (within == 0)
+    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+    # Rows come sorted but for ties: those stay in their places and take the order of employers.
+    order[tied] = tied[np.lexsort((columns["employer"][tied], second[tied], first[tied]))]
+    return order
 
 
 def _pick(columns: dict[str, Any], order: NDArray[np.int64], people: int) -> Hires:

@@ -43,6 +43,11 @@ NUMBERS: Final = ("children", "experience_months", "benefit_days_left", "mobilit
 CONTRACTS: Final = ("CDI", "CDD", "CTT", "AIDE", "APP", "PRO", "SAIS", "OTHER")
 """Contract types; a hire's ``kind`` is the position here."""
 CDI, CTT, OTHER = 0, 2, 7
+TRAINING, CREATION, JOB = 1, 2, 3
+PROGRAMME_EXITS: Final = {"training": TRAINING, "business_creation": CREATION, "job": JOB}
+"""Reasons of programme exits that can be an outcome."""
+LEAVING: Final = {"02": TRAINING, "16": CREATION}
+"""Reasons for leaving the lists that can be an outcome; no other one ever is."""
 SEARCHING: Final = 3
 """Categories A, B and C are the first three: people obliged to search."""
 

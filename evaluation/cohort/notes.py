@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from evaluation.cohort.riskset import ELIGIBLE, Places, Strata
 from evaluation.errors import Fault, warn
 from evaluation.study import Study
 
-_WARNED = ("EVAL-320",)
+_WARNED = ("EVAL-320", "EVAL-326")
 
 
 def warn_pool(study: Study) -> list[Fault]:
@@ -21,6 +21,14 @@ def warn_pool(study: Study) -> list[Fault]:
     if study.cohort.pool != "never_entered":
         return []
     return [warn("EVAL-320", stacklevel=4)]
+
+
+def warn_programme(found: Mapping[str, tuple[int, int]]) -> list[Fault]:
+    """Warn about definitions that count programme exits, which only entrants have at once."""
+    return [
+        warn("EVAL-326", stacklevel=4, preset=preset, entrants=entrants, comparators=others)
+        for preset, (entrants, others) in found.items()
+    ]
 
 
 def rewarn(notes: Iterable[Fault]) -> None:

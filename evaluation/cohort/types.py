@@ -200,16 +200,21 @@ class Cohort(Guarded):
         )
 
     def _repr_html_(self) -> str:
-        """Return the flow, counts under the threshold withheld with the total that gives them."""
+        """Return the flow, rounded; counts under the threshold withheld with what gives them.
+
+        Exact counts here, less the exact number of matched entrants that the results publish,
+        would be the few who find no comparison.
+        """
         shown = self.summary().astype(object)
+        limit = self.study.disclosure.min_cell
+        base = 10 * max(1, -(-(limit - 1) // 10))
         for column in shown.columns:
-            values = list(shown[column])
-            removed = [abs(int(value)) for value in values[1:-1]]
-            limit = self.study.disclosure.min_cell
-            if any(0 < count < limit for count in removed):
-                values[:-1] = [SECRET] * (len(values) - 1)
-            values[0] = mask(values[0], [values[0] if values[0] != SECRET else 0], limit)
-            values[-1] = mask(values[-1], [values[-1]], limit)
-            shown[column] = values
-        title = message("cohort.flow.title", self.study.language, place=self.territory.name)
-        return table(shown, title)
+            values = [int(value) for value in shown[column]]
+            small = any(0 < abs(count) < limit for count in values[1:-1])
+            rounded: list[Any] = [base * round(value / base) for value in values]
+            for place in (0, len(values) - 1):
+                rounded[place] = mask(rounded[place], [values[place]], limit)
+            shown[column] = [*([SECRET] * (len(values) - 1)), rounded[-1]] if small else rounded
+        language = self.study.language
+        title = message("cohort.flow.title", language, place=self.territory.name)
+        return table(shown, message("disclosure.rounded", language, title=title, base=base))

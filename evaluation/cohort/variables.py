@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from evaluation.cohort.presets import sensitivity_presets
 from evaluation.cohort.types import COVARIATE_BLOCKS, Variable
 from evaluation.study import Study
 
@@ -43,11 +44,6 @@ def declared_variables(study: Study, *, observed: int | None = None) -> dict[str
             variable = _variable(pattern, table, {**known, "k": k})
             declared[variable.name] = variable
     return declared
-
-
-def sensitivity_presets(study: Study) -> list[str]:
-    """Return the other definitions asked for, each once, without the headline's own."""
-    return [p for p in dict.fromkeys(study.outcome.sensitivity) if p != study.outcome.preset]
 
 
 def _variable(pattern: str, table: dict[str, str], values: dict[str, Any]) -> Variable:

@@ -9,8 +9,18 @@ write a file, or know how a figure is shown.
 from __future__ import annotations
 
 from evaluation.disclosure._audit import AUDIT_COLUMNS, audit
+from evaluation.disclosure._headline import published_headline
 from evaluation.disclosure._protect import protect
 from evaluation.disclosure._support import DEFAULT_MIN_CELL, Support, small
 from evaluation.disclosure._texts import safe_text
 
-__all__ = ["AUDIT_COLUMNS", "DEFAULT_MIN_CELL", "Support", "audit", "protect", "safe_text", "small"]
+__all__ = [
+    "AUDIT_COLUMNS",
+    "DEFAULT_MIN_CELL",
+    "Support",
+    "audit",
+    "protect",
+    "published_headline",
+    "safe_text",
+    "small",
+]

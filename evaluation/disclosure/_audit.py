@@ -68,7 +68,8 @@ def _figure_row(code: str, place: tuple[Any, ...], holder: Any, shown: Any) -> d
     support = Support.of(holder)
     cells = support.cells if support else (None,) * 4
     numbers = list(_numbers(shown))
-    reason = next(_reasons(shown), "") if shown is not None else "coarser_curve"
+    gone = "rare_level" if place[:1] == ("balance",) else "coarser_curve"
+    reason = next(_reasons(shown), "") if shown is not None else gone
     decision = "published" if numbers and not reason else "withheld"
     counts = (support.entrants, support.comparators, *cells) if support else (None,) * 6
     values = (code, _place(place), decision, reason, " ".join(numbers), *counts)

@@ -62,6 +62,9 @@ def protect_flow(flow: Mapping[str, Any], *, min_cell: int) -> dict[str, Any]:
         shown["comparators_available"] = None
     if not _share_allowed(counts["comparators_enter_later"], counts["comparators_used"], min_cell):
         shown["comparators_enter_later"] = None
+    if shown["matched"] is None:
+        # At most `ratio` comparators an entrant: 30 of them at ratio 3 are exactly ten entrants.
+        shown["comparators_used"] = None
     if shown["comparators_used"] is None:
         shown.update(dict.fromkeys(("comparators_enter_later", "effective_comparators")))
     known = shown["eligible"] is not None and shown["matched"] is not None

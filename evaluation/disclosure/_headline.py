@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.disclosure._rounding import interval, nothing, tested, to_step, whole
-from evaluation.disclosure._support import Support
+from evaluation.disclosure._support import Support, small
 from evaluation.errors import fail
 
 STEP = 0.1
@@ -51,6 +51,28 @@ def national_step(
         if (step * support.entrants + STEP * others) / 100 >= min_cell:
             return step
     return None
+
+
+def published_headline(record: Mapping[str, Any], *, min_cell: int) -> dict[str, Any]:
+    """Return the headline of a record as it is published: what a notebook may show of it.
+
+    For a national record, which regions are withheld follows from their own support.
+    """
+    reason = reason_to_withhold(record, min_cell=min_cell)
+    rows = (record.get("nation") or {}).get("regions") or []
+    step = national_step(record, [_told(row, min_cell) for row in rows], min_cell=min_cell)
+    if step is None:
+        reason = reason or "disclosure"
+    return protect_headline(record["headline"], reason, step=step or STEP)
+
+
+def _told(row: Mapping[str, Any], min_cell: int) -> dict[str, Any]:
+    support, matched = Support.of(row), row.get("matched")
+    open_ = support is not None and support.allows(min_cell)
+    return {
+        "headline": {} if open_ else {"withheld": "disclosure"},
+        "flow": {"matched": None if small(matched, min_cell) else matched},
+    }
 
 
 def protect_headline(

@@ -14,10 +14,11 @@ from evaluation.disclosure._headline import (
     protect_raw,
     reason_to_withhold,
 )
-from evaluation.disclosure._nation import protect_nation
+from evaluation.disclosure._nation import protect_nation, rebuilt_subgroups
 from evaluation.disclosure._rounding import nothing, tested, to_step
 from evaluation.disclosure._rows import (
     TELLING,
+    largest_is_withheld,
     protect_balance,
     protect_methods,
     protect_sensitivity,
@@ -69,19 +70,23 @@ def protect(
     """
     reason = reason_to_withhold(record, min_cell=min_cell)
     step = national_step(record, regions, min_cell=min_cell)
+    placebo = _placebo(record.get("placebo") or {}, min_cell, regions, step)
     if step is None:
         reason, step = reason or "disclosure", 0.1
     shown = {"flow": _flow(record, regions, min_cell), "overlap": _overlap(record, min_cell)}
-    told = partial(safe_notices, min_cell=min_cell, masked=masked_codes(reason, shown))
+    balance = protect_balance(record.get("balance"), _matched(record), min_cell=min_cell)
+    known = not largest_is_withheld(record.get("balance"), balance["rows"])
+    masked = masked_codes(reason, shown, balance=known)
+    told = partial(safe_notices, min_cell=min_cell, masked=masked)
     return {
         "schema_version": int(record.get("schema_version", 1)),
         "territory": {key: str(record["territory"][key]) for key in ("level", "code", "name")},
         "study": {key: record["study"][key] for key in _STUDY if key in record["study"]},
         **shown,
-        "balance": protect_balance(record.get("balance"), _matched(record), min_cell=min_cell),
-        "placebo": _placebo(record.get("placebo") or {}, min_cell),
-        **_linked(record, reason, min_cell=min_cell, step=step),
-        "nation": protect_nation(record.get("nation"), regions, min_cell=min_cell),
+        "balance": balance,
+        "placebo": placebo,
+        **_linked(record, reason, regions, min_cell=min_cell, step=step),
+        "nation": protect_nation(record.get("nation"), regions, min_cell=min_cell, reason=reason),
         "monitoring": {},
         "warnings": told(record.get("warnings")),
         "verdict": {
@@ -92,7 +97,12 @@ def protect(
 
 
 def _linked(
-    record: Mapping[str, Any], reason: str | None, *, min_cell: int, step: float
+    record: Mapping[str, Any],
+    reason: str | None,
+    regions: Sequence[Mapping[str, Any]] = (),
+    *,
+    min_cell: int,
+    step: float,
 ) -> dict[str, Any]:
     """Return every section that rests on the outcome of the headline's people."""
     headline = record["headline"]
@@ -110,7 +120,9 @@ def _linked(
         "sensitivity": protect_sensitivity(
             record.get("sensitivity"), reason, min_cell=min_cell, step=step
         ),
-        "subgroups": protect_subgroups(rows, whole_group, reason, min_cell=min_cell, step=step),
+        "subgroups": rebuilt_subgroups(
+            protect_subgroups(rows, whole_group, reason, min_cell=min_cell, step=step), regions
+        ),
     }
 
 
@@ -141,8 +153,19 @@ def _overlap(record: Mapping[str, Any], min_cell: int) -> dict[str, Any]:
     }
 
 
-def _placebo(placebo: Mapping[str, Any], min_cell: int) -> dict[str, Any]:
-    """Return the placebo effect: another outcome, hence its own support."""
+def _placebo(
+    placebo: Mapping[str, Any],
+    min_cell: int,
+    regions: Sequence[Mapping[str, Any]] = (),
+    step: float | None = 0.1,
+) -> dict[str, Any]:
+    """Return the placebo effect: another outcome, hence its own support.
+
+    The nation's is as coarse as its headline where a region keeps its own placebo back.
+    """
+    gone = any(_reason(region["placebo"]["effect_points"]) == "disclosure" for region in regions)
+    if gone and step is None:
+        return {"effect_points": nothing("disclosure", "se", "p_value")}
     support = Support.of(placebo)
     effect = placebo.get("effect_points") or {}
     if effect.get("estimate") is None:
@@ -151,4 +174,8 @@ def _placebo(placebo: Mapping[str, Any], min_cell: int) -> dict[str, Any]:
         return {"effect_points": nothing(reason, "se", "p_value")}
     if support is None or not support.allows(min_cell):
         return {"effect_points": nothing("disclosure", "se", "p_value")}
-    return {"effect_points": tested(effect, 0.1)}
+    return {"effect_points": tested(effect, step if gone and step else 0.1)}
+
+
+def _reason(figure: Mapping[str, Any]) -> str | None:
+    return figure.get("withheld")

@@ -11,6 +11,9 @@ from evaluation.disclosure._support import Support, small
 Row = Mapping[str, Any]
 # Reasons that tell a count: nobody, or everybody, in an arm had the outcome.
 TELLING = ("no_events", "constant")
+RARE = "rare"
+_FLAGS = (None, "0", "1", "-1")
+COARSE_SMD = 0.1
 
 
 def effect_of(row: Row, key: str, reason: str | None, *, min_cell: int, step: float) -> Any:
@@ -79,25 +82,50 @@ def _hidden(hidden: Row, reason: str | None, step: float) -> dict[str, Any]:
 
 
 def _near_cut(row: Row, reason: str | None, min_cell: int) -> float | None:
-    """Return the share of people whom the two definitions class differently, unless too few."""
-    support, share = Support.of(row), row.get("near_cut_share")
-    if reason or share is None or support is None:
+    """Return the share of hires near the definition's cut, unless they are of too few people."""
+    found, share = row.get("near_cut"), row.get("near_cut_share")
+    if reason or share is None or found is None:
         return None
-    people = round(share * (support.entrants + support.comparators))
-    return None if small(people, min_cell) else to_step(share, 0.01)
+    return None if small(int(found["persons"]), min_cell) else to_step(share, 0.01)
 
 
 def protect_balance(
     section: Row | None, whole_group: Support | None, *, min_cell: int
 ) -> dict[str, Any]:
-    """Return the balance table; a row about too few people is withheld."""
+    """Return the balance table; a row about too few people is withheld.
+
+    The names of rare levels (one person's employment zone) are not published either: they become
+    one row ``rare`` a covariate. The largest difference is coarser where it belongs to such a row,
+    and no summary is given of a matched set that may not be described.
+    """
     source = section or {}
+    rows = [_balance_row(row, whole_group, min_cell) for row in source.get("rows") or []]
+    described = whole_group is None or whole_group.allows_sizes(min_cell)
+    step = COARSE_SMD if largest_is_withheld(section, rows) else 0.001
+    summary = source if described else {}
     return {
-        "max_abs_smd": to_step(source.get("max_abs_smd"), 0.001),
-        "mean_abs_smd": to_step(source.get("mean_abs_smd"), 0.001),
-        "share_below_0_1": to_step(source.get("share_below_0_1"), 0.001),
-        "rows": [_balance_row(row, whole_group, min_cell) for row in source.get("rows") or []],
+        "max_abs_smd": to_step(summary.get("max_abs_smd"), step),
+        "mean_abs_smd": to_step(summary.get("mean_abs_smd"), 0.001),
+        "share_below_0_1": to_step(summary.get("share_below_0_1"), 0.001),
+        "rows": _folded(rows),
     }
+
+
+def largest_is_withheld(section: Row | None, rows: Sequence[Row]) -> bool:
+    """Return whether no published row has the largest difference after matching."""
+    largest = to_step((section or {}).get("max_abs_smd"), 0.001)
+    known = [abs(row["smd_after"]) for row in rows if row["smd_after"] is not None]
+    return largest is not None and max(known, default=0.0) < largest
+
+
+def _folded(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with the withheld levels of each factor as one row without their names."""
+    folded: dict[tuple[str, Any], dict[str, Any]] = {}
+    for row in rows:
+        hidden = row.get("withheld") and row["level"] not in _FLAGS
+        level = RARE if hidden else row["level"]
+        folded.setdefault((row["covariate"], level), {**row, "level": level})
+    return list(folded.values())
 
 
 def _balance_row(row: Row, whole_group: Support | None, min_cell: int) -> dict[str, Any]:

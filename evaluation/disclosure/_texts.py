@@ -11,20 +11,35 @@ from evaluation.wording import LANGUAGES, Language, catalogue, message
 _MONTHS = r"(?:mois|months?|jours?|days?|ans?|years?|points?|trimestres?|quarters?)"
 # A threshold ("moins de 3") is no count of people.
 _LIMIT = "".join(f"(?<!{word} )" for word in ("moins de", "au moins", "fewer than", "at least"))
-_COUNT = re.compile(rf"{_LIMIT}(?<![\w.,\-/\[])(\d{{1,4}})(?![\w.,]*\d)(?!\s*(?:%|{_MONTHS}\b))")
+# Nor is the code of a territory ("01", "code 24").
+_CODE = r"(?<!code )(?!0\d)"
+_COUNT = re.compile(
+    rf"{_LIMIT}(?<![\w.,\-/\[]){_CODE}(\d{{1,4}})(?![\w.,]*\d)(?!\s*(?:%|{_MONTHS}\b))"
+)
 _NUMBER = re.compile(r"(?<![\w\-])\d+(?:[.,]\d+)?")
-_EFFECT_CODES = frozenset({"methods", "definitions", "power"})
+# Warnings that give the number of eligible entrants beside those without a comparison.
+_LOSS_CODES = ("EVAL-412", "EVAL-414")
+# Warnings that say that nobody in a group had an outcome.
+_NOBODY_CODES = frozenset({"EVAL-520"})
+_EFFECT_CODES = frozenset({"methods", "definitions", "power", "events"})
 
 
-def masked_codes(reason: str | None, shown: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the notices whose numbers would give back a withheld figure; None for all of them."""
+def masked_codes(
+    reason: str | None, shown: Mapping[str, Any], *, balance: bool = True
+) -> frozenset[str] | None:
+    """Return the notices whose numbers would give back a withheld figure; None for all of them.
+
+    ``balance`` says whether the largest standardised difference belongs to a published row.
+    """
     if reason == "disclosure":
         return None
-    codes = set(_EFFECT_CODES) if reason else set()
+    codes = set(_NOBODY_CODES | _EFFECT_CODES if reason else _NOBODY_CODES)
     if shown["flow"]["lost_share"] is None:
-        codes.add("lost")
+        codes |= {"lost", *_LOSS_CODES}
     if shown["overlap"]["share_outside"] is None:
         codes.add("overlap")
+    if not balance:
+        codes.add("balance")
     return frozenset(codes)
 
 
@@ -35,6 +50,8 @@ def safe_text(text: str, *, min_cell: int, language: Language = "fr") -> str:
     --------
     >>> safe_text("4 personnes suivies 6 mois", min_cell=11)
     'moins de 11 personnes suivies 6 mois'
+    >>> safe_text("Guadeloupe (01) : 4 personnes", min_cell=11)
+    'Guadeloupe (01) : moins de 11 personnes'
     """
     fewer = message("disclosure.fewer", language, count=min_cell)
     return _COUNT.sub(lambda found: fewer if 0 < int(found[1]) < min_cell else found[0], str(text))
@@ -83,7 +100,8 @@ def _safe(row: Mapping[str, Any], min_cell: int, *, hidden: bool) -> dict[str, s
 
 def _plain(code: str, text: str, language: Language) -> str:
     """Return the sentence without numbers of a code; a text that has none stays."""
-    if not _NUMBER.search(text):
+    if not _NUMBER.search(text) and code not in _NOBODY_CODES:
         return text
-    known = catalogue(language).get(f"verdict.plain.{code}")
+    words = catalogue(language)
+    known = words.get(f"verdict.plain.{code}") or words.get(f"disclosure.plain.{code}")
     return known or message("disclosure.kept", language, code=code)

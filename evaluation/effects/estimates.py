@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.display import SECRET, Guarded, below, table
+from evaluation.display import Guarded, table
 from evaluation.effects.effect import Effect
 from evaluation.study import Study
 from evaluation.wording import message
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,42 +67,68 @@ class TerritoryEstimates(Guarded):
         return path
 
     def protected(self) -> pd.DataFrame:
-        """Return the headline as it may be shown: rounded, "secret" under the threshold."""
+        """Return the headline as it is published: rounded, or why it is withheld."""
         import pandas as pd
 
-        headline, language = self.record["headline"], self.study.language
-        support = headline["support"]
-        counts = [
-            *support.values(),
-            support["entrants"] - support["events_entrants"],
-            support["comparators"] - support["events_comparators"],
-        ]
-        hidden = any(below(count, self.min_cell) for count in counts)
+        headline, language = self._published(), self.study.language
         names = {"rate_entrants": ("rate_treated", 1), "rate_comparison": ("rate_comparison", 1),
                  "effect_points": ("effect_points", 1), "uplift_percent": ("uplift_percent", 0),
                  "additional_returns": ("additional", 0)}  # fmt: skip
         heads = ("estimate", "low", "high")
         rows = {
             message(f"effects.quantity.{word}", language): [
-                _shown(headline[key][head], digits, hidden=hidden) for head in heads
+                self._withheld or _shown(headline[key][head], digits) for head in heads
             ]
             for key, (word, digits) in names.items()
         }
         columns = [message(f"effects.column.{head}", language) for head in heads]
         return pd.DataFrame(rows, index=columns).T
 
-    def _repr_html_(self) -> str:
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the published effect with its interval; a withheld one is a word."""
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots(figsize=(6, 1.6))[1] if ax is None else ax
+        language, effect = self.study.language, self._published()["effect_points"]
+        axes.set_yticks([])
+        axes.set_title(self._caption())
+        axes.set_xlabel(message("effects.quantity.effect_points", language))
+        if self._withheld or None in (effect["estimate"], effect["low"], effect["high"]):
+            axes.set_xticks([])
+            word = self._withheld or "–"
+            axes.text(0.5, 0.5, word, ha="center", transform=axes.transAxes)
+            return axes
+        axes.axvline(0, color="0.5", linewidth=1)
+        ends = [effect["low"], effect["high"]]
+        axes.plot(ends, [0, 0], color="C0", linewidth=3, solid_capstyle="butt")
+        axes.plot([effect["estimate"]], [0], "o", color="C0")
+        return axes
+
+    def _published(self) -> dict[str, Any]:
+        from evaluation.disclosure import published_headline
+
+        return published_headline(self.record, min_cell=self.min_cell)
+
+    @property
+    def _withheld(self) -> str:
+        """The word that stands for a withheld headline, "" when it is published."""
+        reason = self._published().get("withheld")
+        if reason is None:
+            return ""
+        return message(f"results.withheld_{reason}", self.study.language)
+
+    def _caption(self) -> str:
         study, place = self.record["study"], self.record["territory"]
-        caption = message(
+        return message(
             "effects.caption_territory", self.study.language, name=place["name"],
             outcome=study["outcome"], method=study["method"],
         )  # fmt: skip
-        return table(self.protected(), caption)
+
+    def _repr_html_(self) -> str:
+        return table(self.protected(), self._caption())
 
 
-def _shown(value: float | None, digits: int, *, hidden: bool) -> str:
-    if hidden:
-        return SECRET
+def _shown(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 

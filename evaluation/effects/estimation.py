@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from evaluation.display import DEFAULT_MIN_CELL
+from evaluation.effects.censoring import censored_outcomes
 from evaluation.effects.effect import Effect
 from evaluation.effects.intervals import ratio_interval, wald, wilson
 from evaluation.effects.moments import Arms, arms_of, kish
@@ -25,6 +28,7 @@ def estimate(
     score_estimated: bool = True,
     seed: int = 0,
     min_cell: int = DEFAULT_MIN_CELL,
+    censored: bool = False,
 ) -> Effect:
     """Estimate the effect on one outcome.
 
@@ -50,6 +54,10 @@ def estimate(
         Of the bootstrap.
     min_cell : int
         Smallest count that the displays of the result may show.
+    censored : bool
+        Estimate the effect of entering now rather than not within the horizon: comparators are
+        censored at their own entry (:mod:`evaluation.effects.censoring`). For outcomes
+        ``<stem>_<k>m`` of a cohort.
 
     Returns
     -------
@@ -60,13 +68,13 @@ def estimate(
     Raises
     ------
     EvaluationError
-        EVAL-501 to EVAL-513.
+        EVAL-501 to EVAL-513, EVAL-530.
     """
     if adjust is not None:
         fail("EVAL-516", adjust=adjust)
     effects = estimate_columns(
         matched, [outcome], variance=variance, level=level, score_estimated=score_estimated,
-        seed=seed, min_cell=min_cell,
+        seed=seed, min_cell=min_cell, censored=censored,
     )  # fmt: skip
     return effects[outcome]
 
@@ -82,6 +90,7 @@ def estimate_columns(
     min_cell: int = DEFAULT_MIN_CELL,
     frame: pd.DataFrame | None = None,
     strict: bool = True,
+    censored: bool = False,
 ) -> dict[str, Effect]:
     """Estimate the effects on several outcomes with the same weights (and the same draws).
 
@@ -93,9 +102,17 @@ def estimate_columns(
         fail("EVAL-512", level=level)
     chosen = legal_variance(matched.family, matched.method, variance)
     values = read_outcomes(matched, outcomes, frame=frame)
-    moments = moments_of(
-        matched, values, variance=chosen, score_estimated=score_estimated, seed=seed
-    )
+    if censored:
+        found = censored_outcomes(
+            matched, outcomes, frame=frame, variance=chosen, score_estimated=score_estimated,
+            seed=seed,
+        )  # fmt: skip
+        values = found.observed
+        moments = [replace(each, notes=(*each.notes, found.note)) for each in found.moments]
+    else:
+        moments = moments_of(
+            matched, values, variance=chosen, score_estimated=score_estimated, seed=seed
+        )
     arms = arms_of(matched)
     return {
         name: effect_of(

@@ -44,7 +44,7 @@ def placebo_outcome(interval: Interval, *, margin: float = MARGIN_POINTS) -> Out
 
 def check_covariates(covariates: Sequence[str]) -> None:
     """Refuse (EVAL-510) a placebo or outcome column among the covariates of the placebo."""
-    stems = ("placebo_", "durable_", "any_job_", "month_durable")
+    stems = ("placebo_", "durable_", "any_job_", "month_durable", "presence_")
     history = ("durable_hires_24",)
     guilty = [c for c in covariates if c.startswith(stems) and c not in history]
     refuse([Fault("EVAL-510", {"column": column}) for column in guilty])

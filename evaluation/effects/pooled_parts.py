@@ -285,6 +285,15 @@ def pooled_hidden(parts: list[Part], headline: Record) -> Record:
     return {"benchmark": benchmark, "effect_points": moved}
 
 
+def pooled_near_cut(rows: list[Record]) -> Record:
+    """Return the hires near the cut of all territories together."""
+    total = {
+        key: sum(row["near_cut"][key] for row in rows) for key in ("hires", "count", "persons")
+    }
+    share = total["count"] / total["hires"] if total["hires"] else None
+    return {"near_cut_share": share, "near_cut": total}
+
+
 def pooled_definitions(parts: list[Part], *, level: float) -> list[Record]:
     """Return the effect under each other definition that all territories measured."""
     tables = [
@@ -297,12 +306,14 @@ def pooled_definitions(parts: list[Part], *, level: float) -> list[Record]:
             continue
         objects = [table[preset] for table in tables]
         found = _pooled(objects)
-        near = float(np.average([row["near_cut_share"] for row in objects], weights=counts))
         rows.append(
             {
                 "preset": preset,
                 "effect_points": found.points(level=level, test=True),
-                "near_cut_share": near,
+                "reclassed_share": float(
+                    np.average([row["reclassed_share"] for row in objects], weights=counts)
+                ),
+                **pooled_near_cut(objects),
                 **found.siblings(),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -104,10 +105,11 @@ def shifted(effect: Effect, bias: float) -> dict[str, float]:
 
 
 def _definitions(cohort: Cohort, matched: MatchedSet, effect: Effect) -> list[dict[str, Any]]:
+    stem = f"durable_{cohort.study.outcome.horizon_months}m"
     columns = {
-        preset: f"{cohort.outcome}__{preset}"
+        preset: f"{stem}__{preset}"
         for preset in cohort.study.outcome.sensitivity
-        if f"{cohort.outcome}__{preset}" in cohort.frame
+        if f"{stem}__{preset}" in cohort.frame
     }
     if not columns:
         return []
@@ -120,14 +122,40 @@ def _definitions(cohort: Cohort, matched: MatchedSet, effect: Effect) -> list[di
         {
             "preset": preset,
             "effect_points": points_of(effects[column], test=True),
-            "near_cut_share": _near_cut(cohort, matched, effect.outcome, column),
+            "reclassed_share": _reclassed(cohort, matched, effect.outcome, column),
+            **near_cut_of(cohort.quality, preset),
             **siblings(effects[column]),
         }
         for preset, column in columns.items()
     ]
 
 
-def _near_cut(cohort: Cohort, matched: MatchedSet, headline: str, column: str) -> float:
+def near_cut_of(quality: Mapping[str, Any], preset: str) -> dict[str, Any]:
+    """Return how many hires a definition's length decides by five days or less, arms together.
+
+    Parameters
+    ----------
+    quality : mapping
+        ``Cohort.quality``: hires of the horizon and, by preset, those near its cut.
+    preset : str
+
+    Returns
+    -------
+    dict
+        ``near_cut_share`` (of the hires of both arms, None when unknown or without hires) and
+        ``near_cut`` (``hires``, ``count``, ``persons``, and by arm the same as ``arms``).
+    """
+    arms = {
+        arm: {"hires": quality[arm]["hires"], **quality[arm]["near_cut"][preset]}
+        for arm in ("entrants", "comparators")
+        if preset in quality.get(arm, {}).get("near_cut", {})
+    }
+    total = {key: sum(arm[key] for arm in arms.values()) for key in ("hires", "count", "persons")}
+    share = total["count"] / total["hires"] if total["hires"] else None
+    return {"near_cut_share": share, "near_cut": {**total, "arms": arms}}
+
+
+def _reclassed(cohort: Cohort, matched: MatchedSet, headline: str, column: str) -> float:
     """Return the weighted share of the matched set that the two definitions class differently."""
     weights = arms_of(matched).weights
     differ = (cohort.frame[headline] != cohort.frame[column]).to_numpy(dtype=float)

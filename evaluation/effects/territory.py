@@ -65,6 +65,8 @@ def estimate_territory(
         EVAL-5xx; a secondary method, placebo or sensitivity analysis that fails is a warning.
     """
     notes = [*cohort.notes, *matched.notes, *effect.notes]
+    if censors(cohort):
+        notes.append(warn("EVAL-532"))
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "territory": {
@@ -91,6 +93,11 @@ def estimate_territory(
     return TerritoryEstimates(record, cohort.study, effect)
 
 
+def censors(cohort: Cohort) -> bool:
+    """Return whether the study asks for the effect of entering now rather than not at all."""
+    return cohort.study.cohort.pool == "censored_at_entry"
+
+
 def _detectable(effect: Effect) -> float | None:
     points = effect.points
     if points is None or points.se is None:
@@ -107,7 +114,7 @@ def _curve(cohort: Cohort, matched: MatchedSet) -> dict[int, Effect]:
     rules = cohort.study.effects
     effects = estimate_columns(
         matched, list(names.values()), variance=rules.variance, level=rules.level,
-        seed=cohort.study.run.seed, frame=cohort.frame, strict=False,
+        seed=cohort.study.run.seed, frame=cohort.frame, strict=False, censored=censors(cohort),
     )  # fmt: skip
     return {month: effects[name] for month, name in names.items()}
 
@@ -136,6 +143,7 @@ def _methods(
             other = estimate_columns(
                 run_method(name), [effect.outcome], level=effect.level,
                 seed=cohort.study.run.seed, frame=cohort.frame, strict=False,
+                censored=censors(cohort),
             )[effect.outcome]  # fmt: skip
             rows.append(method_of(other, headline=False))
         except EvaluationError as error:

@@ -6,7 +6,8 @@ left out on the way. Must never know what the rows are used for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,7 +166,7 @@ def build_design(
     dropped = collinear(design.gram(weights))
     said = {
         "EVAL-419": [name for name in constant if name not in pooled],
-        "EVAL-420": [design.names[j] for j in dropped],
+        "EVAL-420": columns_of(design.names[j] for j in dropped),
         "EVAL-421": list(pooled),
     }
     notes = [Fault(code, {"columns": found}) for code, found in said.items() if found]
@@ -173,6 +174,17 @@ def build_design(
         if note.code == "EVAL-421":
             note.data.update(count=sum(map(len, pooled.values())), levels=pooled)
     return (design.without(dropped) if dropped else design), notes
+
+
+def columns_of(terms: Iterable[str]) -> list[str]:
+    """Return the columns of terms, each once: the name of a rare level would tell of a person.
+
+    Examples
+    --------
+    >>> columns_of(["zone=2405", "age", "zone=2411", "sex[2]"])
+    ['zone', 'age', 'sex']
+    """
+    return list(dict.fromkeys(re.split(r"[=\[]", str(term), maxsplit=1)[0] for term in terms))
 
 
 def is_category(column: pd.Series) -> bool:

@@ -21,6 +21,7 @@ from evaluation.matching._moments_strata import (
     usable_strata,
 )
 from evaluation.matching._moments_tilt import Tilt, curvature, tilt
+from evaluation.matching.design import columns_of
 from evaluation.matching.registry import register_method
 from evaluation.matching.types import Bools, Floats, Ints, Nuisance, Problem, Weighted
 
@@ -147,7 +148,9 @@ def _solve(
     notes: list[Fault] = []
     if not dense.all():
         dropped = [n for n, kept in zip(moments.names, dense, strict=True) if not kept]
-        notes.append(warn("EVAL-461", count=len(dropped), columns=dropped, minimum=SPARSE))
+        notes.append(
+            warn("EVAL-461", count=len(dropped), columns=columns_of(dropped), minimum=SPARSE)
+        )
         system = _system(problem, moments, strata, base, dense)
         solution = _tilted(system)
     if not solution.converged:
@@ -156,7 +159,12 @@ def _solve(
         name = np.array(moments.names, dtype=object)[system.kept][worst]
         left = float(abs(solution.imbalance[worst]))
         notes.append(
-            warn("EVAL-462", column=str(name), imbalance=round(float(left), 3), ridge=RIDGE)
+            warn(
+                "EVAL-462",
+                column=columns_of([str(name)])[0],
+                imbalance=round(float(left), 3),
+                ridge=RIDGE,
+            )
         )
     return system, solution, notes + _left_over(problem, moments, strata, system, solution)
 
@@ -216,8 +224,11 @@ def _left_over(
         return []
     names = [n for n, out in zip(moments.names, off, strict=True) if out]
     return [
-        warn("EVAL-463", count=len(names), columns=names, imbalance=round(float(gap[off].max()), 3))
-    ]
+        warn(
+            "EVAL-463", count=len(names), columns=columns_of(names),
+            imbalance=round(float(gap[off].max()), 3),
+        )
+    ]  # fmt: skip
 
 
 def _nuisance(

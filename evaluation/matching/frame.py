@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from evaluation.display import SECRET, mask
+from evaluation.display import SECRET, below, mask
 from evaluation.errors import Fault, fail, warn
-from evaluation.matching import inputs
+from evaluation.matching import inputs, plugins
 from evaluation.matching.options import (
     SPACE_DISTANCES,
     check_distance,
@@ -161,7 +161,7 @@ def match_frame(
         options=_resolved(frame, options, treated, scalar, name),
         rng=np.random.default_rng(seed),
     )
-    weighted = chosen.function(problem)
+    weighted = plugins.weighted_of(chosen.function(problem), problem, chosen.name)
     notes += weighted.notes + _lost(weighted, problem)
     return _matched(frame, terms, chosen, options, problem, weighted, notes)
 
@@ -295,7 +295,9 @@ def _lost(weighted: Weighted, problem: Problem) -> list[Fault]:
     total = int(focal.sum())
     count = sum(lost.values())
     share = mask(round(100 * count / total, 1), [count, total])
-    facts = shown(lost=count, total=total) | shown_parts(count, counts_of(lost))
+    # The number matched is published: beside it, the total would give a small loss.
+    seen = shown(lost=count, total=total if below(count) is False else 1)
+    facts = seen | shown_parts(count, counts_of(lost))
     return [warn("EVAL-412", **facts, share=share, stacklevel=3)]
 
 

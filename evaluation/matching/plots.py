@@ -78,14 +78,15 @@ def bar_heights(
     treated, weights = matched.problem.treated, matched.weighted.weights
     heights = {}
     for arm, rows in zip(ARMS, (treated, ~treated), strict=True):
-        before = _shares(at[rows], np.ones(int(rows.sum())), bins)
-        heights[arm] = (before, _shares(at[rows], weights[rows], bins))
+        least = matched.min_cell
+        before = _shares(at[rows], np.ones(int(rows.sum())), bins, least)
+        heights[arm] = (before, _shares(at[rows], weights[rows], bins, least))
     return heights, edges
 
 
-def _shares(at: np.ndarray, weights: Floats, bins: int) -> Floats:
+def _shares(at: np.ndarray, weights: Floats, bins: int, min_cell: int) -> Floats:
     counts = np.bincount(at[weights > 0], minlength=bins)
     sums = np.bincount(at, weights=weights, minlength=bins)
     shares: Floats = 100 * sums / max(float(sums.sum()), 1e-300)
-    shares[np.array([below(int(count)) for count in counts])] = 0.0
+    shares[np.array([below(int(count), min_cell) for count in counts])] = 0.0
     return shares

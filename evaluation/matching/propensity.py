@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import Fault, fail, warn
-from evaluation.matching.design import Design, build_design
+from evaluation.matching.design import Design, build_design, columns_of
 from evaluation.matching.newton import Link, newton, solve
 from evaluation.matching.separation import separation
 from evaluation.matching.types import Bools, Floats
@@ -212,9 +212,10 @@ def fit_propensity(
     if penalty == 0.0:
         culprit, complete = separation(design, treated, weights, fit)
         if culprit and complete and not pool_sparse:
-            fail("EVAL-423", column=culprit)
+            fail("EVAL-423", column=columns_of([culprit])[0])
         if culprit:
-            notes.append(warn("EVAL-424", column=culprit, penalty=RIDGE, stacklevel=3))
+            named = columns_of([culprit])[0]
+            notes.append(warn("EVAL-424", column=named, penalty=RIDGE, stacklevel=3))
             fit = newton(design, treated, weights, link=link, penalty=RIDGE)
     if not fit.converged:
         notes.append(warn("EVAL-432", iterations=fit.iterations, stacklevel=3))

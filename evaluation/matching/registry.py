@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import Any
 
 from evaluation.errors import fail, nearest
-from evaluation.matching.types import Family, Problem, Weighted
+from evaluation.matching.types import Family, Floats, Problem, Weighted
 
-MethodFunction = Callable[[Problem], Weighted]
+MethodFunction = Callable[[Problem], Weighted | Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Method:
     options : dict
         ``{option: default}`` beside the common ones.
     function : callable
-        ``Problem -> Weighted``.
+        ``Problem -> Weighted``, or simply one weight per row (n,).
     needs_distance : bool
         Whether a distance (score) is computed first.
     """
@@ -54,7 +54,7 @@ def register_method(
     options: dict[str, Any] | None = None,
     needs_distance: bool = True,
 ) -> Callable[[MethodFunction], MethodFunction]:
-    """Register a function ``Problem -> Weighted`` under ``name`` (decorator)."""  # fmt: skip
+    """Register a function ``Problem -> Weighted`` (or weights (n,)) under ``name`` (decorator)."""
 
     def keep(function: MethodFunction) -> MethodFunction:
         _METHODS[name] = Method(name, family, options or {}, function, needs_distance)

@@ -71,6 +71,12 @@ class Matched:
         return self.problem.estimand
 
     @property
+    def min_cell(self) -> int:
+        """Smallest count that displays may show: that of the frame's study, else 11."""
+        studies = (getattr(item, "disclosure", None) for item in self.frame.attrs.values())
+        return next((int(s.min_cell) for s in studies if s is not None), DEFAULT_MIN_CELL)
+
+    @property
     def treated(self) -> pd.Series:
         """Whether each row is treated (n,)."""
         return self._aligned(self.problem.treated, "treated")
@@ -154,7 +160,7 @@ class Matched:
         """Return the balance of the covariates before and after; ``.plot()`` is a love plot."""
         from evaluation.diagnostics import balance_of
 
-        return balance_of(self)
+        return balance_of(self, min_cell=self.min_cell)
 
     def summary(self) -> pd.DataFrame:
         """Return counts by arm: all, matched, effective (Kish), unmatched, lost by reason.
@@ -222,11 +228,13 @@ class Matched:
         return distance_plot(self, ax, bins=bins)
 
     def __repr__(self) -> str:
-        return f"Matched(method={self.method!r}, estimand={self.estimand!r}, n={len(self.frame)})"
+        # No number of rows: less the comparators of the table, it is that of the treated.
+        return f"Matched(method={self.method!r}, estimand={self.estimand!r})"
 
     def _repr_html_(self) -> str:
-        """Return the counts as HTML, those under 11 and what they betray replaced by "secret"."""
-        return table(_protected(self.summary()), message("matching.caption", method=self.method))
+        """Return the counts as HTML, small ones and what they betray replaced by "secret"."""
+        shown = _protected(self.summary(), self.min_cell)
+        return table(shown, message("matching.caption", method=self.method))
 
     def _aligned(self, values: Any, name: str) -> pd.Series:
         return pd.Series(values, index=self.frame.index, name=name)
@@ -269,19 +277,26 @@ def _both(treated: Bools, rows: Bools) -> list[float]:
     return [int((arm & rows).sum()) for arm in _arms(treated)]
 
 
-def _protected(counts: pd.DataFrame) -> pd.DataFrame:
-    """Mask small counts; where one part of a total is masked, mask what gives it by subtraction."""
+def _protected(counts: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Mask small counts; where one part of a total is masked, mask what gives it by subtraction.
+
+    The number matched is published elsewhere, so that a total may not stand beside a small loss;
+    and at most ``ratio`` comparators a row tell how many rows were matched.
+    """
     shown = counts.astype(object)
     parts = [name for name in counts.index if not name.startswith(("all", "matched_effective"))]
-    for arm in counts.columns:
-        small = any(0 < counts.loc[name, arm] < 11 for name in parts)
-        for name in counts.index:
-            value = counts.loc[name, arm]
-            hidden = small and name not in ("all", "all_effective")
-            kept = round(float(value), 1) if "effective" in name else int(value)
-            shown.loc[name, arm] = mask(
-                kept, [0 if hidden else max(float(value), 11 * (value == 0))]
-            )
+    known: dict[str, dict[str, float]] = {
+        str(arm): {str(name): float(n) for name, n in counts[arm].items()} for arm in counts
+    }
+    few = any(0 < rows["matched"] < min_cell for rows in known.values())
+    for arm, rows in known.items():
+        small = few or any(0 < rows[name] < min_cell for name in parts)
+        close = 0 < rows["all"] - rows["matched"] < min_cell
+        for name, value in rows.items():
+            hidden = close or (small and name not in ("all", "all_effective"))
+            kept = round(value, 1) if "effective" in name else int(value)
+            seen = 0 if hidden else max(value, min_cell * (value == 0))
+            shown.loc[name, arm] = mask(kept, [seen], min_cell)
     shown.index = [message(f"matching.rows.{name}") for name in counts.index]
     shown.columns = [message(f"matching.arms.{arm}") for arm in counts.columns]
     return shown

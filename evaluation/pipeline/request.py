@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.errors import EvaluationError, Fault, refuse
+from evaluation.errors import EvaluationError, Fault, nearest, refuse
 from evaluation.pipeline.notebooks import notebook_path, parameters_of, read_notebook
 from evaluation.study import Study
 from evaluation.territories import REGIONS, Territory, territory
@@ -61,6 +61,7 @@ def check_request(request: Request) -> list[Territory]:
             method(name)
         except EvaluationError as error:
             faults += [fault for fault in error.faults if fault not in faults]
+    faults += _unknown_columns(request.study)
     for name in sorted(set(NOTEBOOKS.values())):
         try:
             path = notebook_path(name)
@@ -69,3 +70,21 @@ def check_request(request: Request) -> list[Territory]:
             faults += error.faults
     refuse(faults)
     return places
+
+
+def _unknown_columns(study: Study) -> list[Fault]:
+    """Return a fault for each exact column, deviations included, that no cohort has."""
+    from evaluation.cohort.types import COVARIATE_BLOCKS
+    from evaluation.cohort.variables import declared_variables
+
+    declared = declared_variables(study).items()
+    known = ["index_month", "region", "department"]
+    known += [name for name, variable in declared if variable.block in COVARIATE_BLOCKS]
+    wanted = list(study.matching.exact)
+    for values in study.deviations.values():
+        wanted += values.get("matching.exact", [])
+    return [
+        Fault("EVAL-400", {"column": name, "role": "exact", "nearest": nearest(name, known)})
+        for name in dict.fromkeys(wanted)
+        if name not in known
+    ]

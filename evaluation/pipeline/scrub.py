@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.disclosure import DEFAULT_MIN_CELL, safe_text
+from evaluation.pipeline.traces import in_html, in_text
 from evaluation.wording import Language, message
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 _OURS = re.compile(r"^\[EVAL-\d{3}\] .*(?:\n  → .*)?", re.MULTILINE)
 _WARNED = re.compile(r"EvaluationWarning: \[(EVAL-\d{3})\]")
 _CLOCKS = ("start_time", "end_time", "duration", "input_path", "output_path", "parameters")
+_HANDS = ("run.workers", "run.memory_limit_gb")
 _MARKER = "papermill-error-cell-tag"
 _IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
+_TEXTS = ("text/plain", "text/markdown", "text/latex", "application/json")
 
 
 def scrub(
@@ -55,6 +58,8 @@ def scrub(
             continue
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = _portable(parameters)
+            # papermill draws the name of the cell it injects.
+            cell.id = "injected-parameters"
         failed = any(output.output_type == "error" for output in cell.outputs)
         cell.outputs = [
             kept
@@ -111,6 +116,19 @@ def _clean(
     data = output.get("data", {})
     if any(mime in data for mime in ("text/html", *_IMAGES)):
         data.pop("text/plain", None)
+    return _without_people(output, language)
+
+
+def _without_people(output: NotebookNode, language: Language) -> NotebookNode:
+    """Replace what a cell printed of persons: a notebook may have been edited."""
+    data = output.get("data", {})
+    shown = [str(output.get("text", "")), *(str(data.get(m, "")) for m in _TEXTS)]
+    if any(in_text(text, fewest=1) for text in shown) or in_html(str(data.get("text/html", ""))):
+        said = message("annex.rows", language)
+        if output.output_type == "stream":
+            output.text = f"{said}\n"
+        else:
+            output.data, output.metadata = {"text/plain": said}, {}
     return output
 
 
@@ -128,8 +146,13 @@ def _forget(metadata: NotebookNode) -> None:
 
 
 def _portable(parameters: Mapping[str, Any]) -> str:
-    """Return the injected cell with paths as seen from here, or by their name alone."""
+    """Return the injected cell with paths as seen from here, or by their name alone.
+
+    How many processes worked, and with how much memory, is no part of what was computed.
+    """
     shown = {name: _shown_path(value) for name, value in parameters.items()}
+    if isinstance(overrides := shown.get("overrides"), list):
+        shown["overrides"] = [text for text in overrides if not str(text).startswith(_HANDS)]
     return "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in shown.items())])
 
 

@@ -36,7 +36,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def describe_inputs(
-    files: Mapping[TableName, Sequence[Path]], manifest: Mapping[str, Any]
+    files: Mapping[TableName, Sequence[Path]],
+    manifest: Mapping[str, Any],
+    activity: Sequence[Path] = (),
 ) -> list[dict[str, Any]]:
     """Return name, size, time and digest of each input file.
 
@@ -49,8 +51,8 @@ def describe_inputs(
     """
     recorded = {entry["path"]: entry for entry in manifest.get("inputs", [])}
     described: list[dict[str, Any]] = []
-    for table in TABLES:
-        for path in files[table]:
+    for table, paths in [*((t, files[t]) for t in TABLES), ("activity", activity)]:
+        for path in paths:
             status = path.stat()
             entry = {"table": table, "path": str(path), "size": status.st_size,
                      "mtime_ns": status.st_mtime_ns}  # fmt: skip
@@ -67,11 +69,18 @@ def input_digest(study: Study, inputs: Sequence[Mapping[str, Any]]) -> str:
         table: sorted(entry["sha256"] for entry in inputs if entry["table"] == table)
         for table in TABLES
     }
+    worked = sorted(entry["sha256"] for entry in inputs if entry["table"] == "activity")
     parameters = {
         "profile": study.files.profile,
         "extraction_date": study.files.extraction_date.isoformat(),
         "cog_vintage": study.files.cog_vintage,
         "schema": schema_version(),
+        "profiles": study.files.profiles,
+        "columns": study.files.columns,
+        "constants": study.files.constants,
+        "options": study.files.options,
+        "activity": worked,
+        "merge_gap_days": study.cohort.merge_gap_days,
     }
     text = json.dumps({"contents": contents, "parameters": parameters}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -25,6 +25,7 @@ def locate(study: Study) -> tuple[dict[TableName, tuple[Path, ...]], list[Fault]
     faults : list of Fault
         EVAL-203 a pattern that no file matches; EVAL-250 a history table is named.
     """
+    _, absent = locate_activity(study)
     files: dict[TableName, tuple[Path, ...]] = {}
     faults: list[Fault] = []
     for table in TABLES:
@@ -32,9 +33,19 @@ def locate(study: Study) -> tuple[dict[TableName, tuple[Path, ...]], list[Fault]
         files[table] = matching(study.folder, pattern)
         if not files[table]:
             faults.append(_missing(study.folder, table, pattern))
+    faults += absent
     if study.files.history:
         faults.append(Fault("EVAL-250", {"file": study.files.history}))
     return files, faults
+
+
+def locate_activity(study: Study) -> tuple[tuple[Path, ...], list[Fault]]:
+    """Return the files of monthly activity (none when the study names none), and EVAL-203."""
+    pattern = study.files.activity
+    found = matching(study.folder, pattern)
+    if pattern and not found:
+        return (), [_missing(study.folder, "activity", pattern)]
+    return found, []
 
 
 def matching(folder: Path, pattern: str) -> tuple[Path, ...]:
@@ -57,7 +68,7 @@ def _pattern(folder: Path, pattern: str) -> str:
     return f"{glob.escape(str(folder))}/{pattern}"
 
 
-def _missing(folder: Path, table: TableName, pattern: str) -> Fault:
+def _missing(folder: Path, table: str, pattern: str) -> Fault:
     place = (folder / pattern).parent
     while any(character in str(place) for character in "*?") and not place.is_dir():
         place = place.parent

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import Fault
 from evaluation.register.schema import Column, tables
+from evaluation.territories import REGIONS
 from evaluation.wording import Language, message
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def body(report: QualityReport, language: Language) -> str:
     parts = [f"<p><strong>{_text(f'register.page.{state}', language)}</strong></p>"]
     parts += _faults("faults", report.faults, "fault", report, language)
     parts += _faults("notes", report.notes, "note", report, language)
-    parts += [_files(report, language), _repairs(report, language), _missing(report, language)]
+    parts += [_files(report, language), _repairs(report, language), _facts(report, language),
+              _coverage(report, language), _missing(report, language)]  # fmt: skip
     return "\n".join(part for part in parts if part)
 
 
@@ -118,6 +120,30 @@ def _repairs(report: QualityReport, language: Language) -> str:
     ]  # fmt: skip
     heads = _heads(language, "table", "column", "repair", "count")
     return _table(message("register.page.repairs", language), heads, rows) if rows else ""
+
+
+def _facts(report: QualityReport, language: Language) -> str:
+    rows = [
+        [message(f"register.fact.{key}", language), number(count, report, language)]
+        for key, count in report.facts.items()
+    ]
+    heads = _heads(language, "fact", "count")
+    return _table(message("register.page.facts", language), heads, rows) if rows else ""
+
+
+def _coverage(report: QualityReport, language: Language) -> str:
+    """Return who has a hire at all, by region: sources cover regions unequally."""
+    rows = [
+        [f"{code} {_region(code, language)}", number(counts["persons"], report, language),
+         _share(counts["with_hire"], counts["persons"], report, language)]
+        for code, counts in report.coverage.items()
+    ]  # fmt: skip
+    heads = _heads(language, "region", "persons", "with_hire")
+    return _table(message("register.page.coverage", language), heads, rows) if rows else ""
+
+
+def _region(code: str, language: Language) -> str:
+    return REGIONS[code].name if language == "fr" else REGIONS[code].name_en
 
 
 def _missing(report: QualityReport, language: Language) -> str:

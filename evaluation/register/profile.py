@@ -1,18 +1,37 @@
 """Column profiles of known extracts: how another system's columns and codes become the toolkit's.
 
-In: a profile's name. Out: a :class:`Profile` (renamings, constants, code maps). Each is one TOML
-file of ``profiles/``; a new extract needs no code. Must never open a register file.
+In: a profile's name, and what the study adds. Out: a :class:`Profile` (renamings, constants, code
+maps, derivations). Each is one TOML file of ``profiles/``; a new extract needs no code. Must never
+open a register file.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 
 from evaluation.errors import Fault, fail, nearest, refuse
+from evaluation.register.dates import ORDERS, DateOrder
 from evaluation.register.schema import TABLES, TableName, tables
+from evaluation.register.transforms import KNOWN, Derivation
+from evaluation.study import RegisterFiles
+
+PARTS = ("columns", "constants", "codes", "derive", "dates", "keep", "shares")
+_HEADS = ("profile", "options", "activity")
+DETAILED = "detailed"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One named recode that a study may ask for: which column it makes, and how."""
+
+    table: TableName
+    column: str
+    derivation: Derivation
+    labels: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +43,50 @@ class Profile:
     name : str
         As in ``register.profile`` of the study file.
     columns : dict
-        ``{table: {toolkit column: column of the extract}}``; a column left out keeps its name.
+        ``{table: {toolkit column: names in the extract, the first one present}}``; a column left
+        out keeps its name.
     constants : dict
         ``{table: {toolkit column: value}}`` for columns that the extract does not have.
     codes : dict
         ``{table: {column: {code of the extract: toolkit code}}}``.
+    derive : dict
+        ``{table: {column: derivations, the first whose columns are present}}``.
+    dates : dict
+        ``{table: orders that its text dates may follow}``.
+    keep : dict
+        ``{table: column that must be filled for a row to belong to it}``.
+    shares : dict
+        ``{table: tables that may be read from the same file}``.
+    options : dict
+        ``{option: {choice: Choice}}``.
+    activity : dict
+        Columns ``person``, ``month`` and ``hours`` of the monthly activity file, and ``limit``.
+    asked : dict
+        ``{table: columns whose name the study itself gives}``: these may not be absent.
+    date_order : str or None
+        Order of text dates that the study states.
     """
 
     name: str
-    columns: dict[str, dict[str, str]]
+    columns: dict[str, dict[str, tuple[str, ...]]]
     constants: dict[str, dict[str, str]]
     codes: dict[str, dict[str, dict[str, str]]]
+    derive: dict[str, dict[str, tuple[Derivation, ...]]] = field(default_factory=dict)
+    dates: dict[str, tuple[DateOrder, ...]] = field(default_factory=dict)
+    keep: dict[str, str] = field(default_factory=dict)
+    shares: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    options: dict[str, dict[str, Choice]] = field(default_factory=dict)
+    activity: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, frozenset[str]] = field(default_factory=dict)
+    date_order: DateOrder | None = None
 
     def source_name(self, table: TableName, column: str) -> str:
-        """Return the extract's name of a toolkit column."""
-        return self.columns.get(table, {}).get(column, column)
+        """Return the extract's (first) name of a toolkit column."""
+        return self.source_names(table, column)[0]
+
+    def source_names(self, table: TableName, column: str) -> tuple[str, ...]:
+        """Return every name that the extract may give a toolkit column."""
+        return self.columns.get(table, {}).get(column, (column,))
 
     def code_map(self, table: TableName, column: str) -> dict[str, str]:
         """Return ``{code of the extract: toolkit code}``, empty when codes are the toolkit's."""
@@ -48,11 +96,24 @@ class Profile:
         """Return the value of a column that the extract does not have, None when it must."""
         return self.constants.get(table, {}).get(column)
 
+    def names(self, table: TableName) -> frozenset[str]:
+        """Return all columns of the extract that a table makes use of, in lower case."""
+        direct = {n for c in tables()[table].columns for n in self.source_names(table, c)}
+        ways = [way for each in self.derive.get(table, {}).values() for way in each]
+        ways += [
+            choice.derivation for choices in self.options.values() for choice in choices.values()
+            if choice.table == table
+        ]  # fmt: skip
+        needed = {c for way in ways for c in way.columns if not c.startswith("@")}
+        kept = {self.keep[table]} if table in self.keep else set()
+        return frozenset(name.lower() for name in direct | needed | kept)
+
 
 def profiles() -> tuple[str, ...]:
     """Return the names of the profiles that exist."""
     folder = files("evaluation.register").joinpath("profiles")
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml")))
+    names = (f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml"))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
 def load_profile(name: str) -> Profile:
@@ -66,27 +127,174 @@ def load_profile(name: str) -> Profile:
     """
     if name not in profiles():
         fail("EVAL-201", profile=name, profiles=profiles())
+    return parse_profile(name, _declared(name))
+
+
+def profile_of(study_files: RegisterFiles, file: str = "study.toml") -> Profile:
+    """Return the profile of a study: the named one, those of single tables, the study's own words.
+
+    Parameters
+    ----------
+    study_files : RegisterFiles
+        The ``[register]`` table.
+    file : str
+        Name of the study file, for messages.
+
+    Raises
+    ------
+    EvaluationError
+        EVAL-201 and EVAL-202 as above; EVAL-224 a table or column of the study file that does not
+        exist; EVAL-225 an option or choice that the profile does not have.
+    """
+    refuse(_unknown_words(study_files, file))
+    profile = load_profile(study_files.profile)
+    for table, name in study_files.profiles.items():
+        profile = _take_table(profile, load_profile(name), table)
+    profile = _choose(profile, study_files.options, file)
+    columns = {t: dict(c) for t, c in profile.columns.items()}
+    derive = {t: dict(d) for t, d in profile.derive.items()}
+    for table, named in study_files.columns.items():
+        columns.setdefault(table, {}).update({c: (name,) for c, name in named.items()})
+        for column in named:
+            derive.get(table, {}).pop(column, None)
+    constants = {t: dict(c) for t, c in profile.constants.items()}
+    for table, values in study_files.constants.items():
+        constants.setdefault(table, {}).update({c: _word(v) for c, v in values.items()})
+    asked = {table: frozenset(named) for table, named in study_files.columns.items()}
+    return replace(profile, columns=columns, derive=derive, constants=constants, asked=asked)
+
+
+def _unknown_words(study_files: RegisterFiles, file: str) -> list[Fault]:
+    faults: list[Fault] = []
+    for part in ("columns", "constants"):
+        for table, named in getattr(study_files, part).items():
+            place = f"register.{part}.{table}"
+            if table not in TABLES:
+                faults.append(_misspelt(file, place, table, TABLES))
+                continue
+            columns = tables()[table].columns
+            faults += [_misspelt(file, f"{place}.{c}", c, columns) for c in named
+                       if c not in columns]  # fmt: skip
+    faults += [
+        _misspelt(file, f"register.profiles.{table}", table, TABLES)
+        for table in study_files.profiles if table not in TABLES
+    ]  # fmt: skip
+    return faults
+
+
+def _misspelt(file: str, key: str, word: str, allowed: Iterable[str]) -> Fault:
+    return Fault("EVAL-224", {"file": file, "key": key, "nearest": nearest(word, allowed)})
+
+
+def _take_table(profile: Profile, other: Profile, table: str) -> Profile:
+    """Return ``profile`` with one table read as ``other`` says."""
+    changed: dict[str, Any] = {}
+    for part in PARTS:
+        mine = {t: v for t, v in getattr(profile, part).items() if t != table}
+        theirs = getattr(other, part)
+        changed[part] = {**mine, **({table: theirs[table]} if table in theirs else {})}
+    changed["options"] = {**profile.options, **other.options}
+    if table == "registrations":
+        changed["activity"] = other.activity
+    return replace(profile, **changed)
+
+
+def _choose(profile: Profile, options: Mapping[str, str], file: str) -> Profile:
+    """Return the profile with the study's options applied; the recode takes the column's place."""
+    derive = {t: dict(d) for t, d in profile.derive.items()}
+    known = ["dates", *profile.options]
+    order: DateOrder | None = None
+    faults: list[Fault] = []
+    for option, asked in options.items():
+        choices = ORDERS if option == "dates" else (DETAILED, *profile.options.get(option, {}))
+        if option not in known:
+            faults.append(_option(file, profile.name, option, nearest(option, known)))
+        elif asked not in choices:
+            said = f"{option} = {asked}"
+            faults.append(_option(file, profile.name, said, ", ".join(choices)))
+        elif option == "dates":
+            order = next(o for o in ORDERS if o == asked)
+        elif asked != DETAILED:
+            choice = profile.options[option][asked]
+            way = replace(choice.derivation, required=True)
+            derive.setdefault(choice.table, {})[choice.column] = (way,)
+    refuse(faults)
+    return replace(profile, derive=derive, date_order=order)
+
+
+def _option(file: str, profile: str, key: str, allowed: str) -> Fault:
+    data = {"file": file, "profile": profile, "key": key, "allowed": allowed}
+    return Fault("EVAL-225", data)
+
+
+def _declared(name: str) -> dict[str, Any]:
+    """Return the TOML tables of a profile laid over those that it extends."""
     file = files("evaluation.register").joinpath("profiles", f"{name}.toml")
-    return parse_profile(name, tomllib.loads(file.read_text("utf-8")))
+    own = tomllib.loads(file.read_text("utf-8"))
+    merged: dict[str, Any] = {}
+    for parent in own.get("profile", {}).get("extends", []):
+        merged = _laid_over(merged, _declared(parent))
+    return _laid_over(merged, own)
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both else value
+    return merged
 
 
 def parse_profile(name: str, declared: dict[str, Any]) -> Profile:
     """Turn the TOML tables of a profile into a :class:`Profile`; EVAL-202 as above."""
-    sections = {key: value for key, value in declared.items() if key != "profile"}
+    sections = {key: value for key, value in declared.items() if key not in _HEADS}
     refuse(_unknown(name, sections))
     return Profile(
         name=name,
-        columns={t: dict(s.get("columns", {})) for t, s in sections.items()},
+        columns={t: {c: _names(n) for c, n in s.get("columns", {}).items()}
+                 for t, s in sections.items()},
         constants={t: _words(s.get("constants", {})) for t, s in sections.items()},
         codes={
             t: {column: _words(codes) for column, codes in s.get("codes", {}).items()}
             for t, s in sections.items()
         },
-    )
+        derive={
+            t: {c: tuple(_derivation(way) for way in ways) for c, ways in s["derive"].items()}
+            for t, s in sections.items() if "derive" in s
+        },
+        dates={t: tuple(s["dates"]) for t, s in sections.items() if "dates" in s},
+        keep={t: s["keep"] for t, s in sections.items() if "keep" in s},
+        shares={t: tuple(s["shares"]) for t, s in sections.items() if "shares" in s},
+        options={
+            option: {choice: _choice(way) for choice, way in choices.items()}
+            for option, choices in declared.get("options", {}).items()
+        },
+        activity=declared.get("activity", {}),
+    )  # fmt: skip
+
+
+def _names(names: str | list[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _derivation(way: Mapping[str, Any]) -> Derivation:
+    options = {key: value for key, value in way.items() if key not in ("transform", "from")}
+    return Derivation(way["transform"], tuple(way.get("from", ())), options)
+
+
+def _choice(way: Mapping[str, Any]) -> Choice:
+    table, _, column = str(way["column"]).partition(".")
+    rest = {k: v for k, v in way.items() if k not in ("column", "label_fr", "label_en")}
+    labels = (str(way["label_fr"]), str(way["label_en"]))
+    return Choice(table, column, _derivation(rest), labels)  # type: ignore[arg-type]
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _words(pairs: dict[str, Any]) -> dict[str, str]:
-    return {str(key): str(value) for key, value in pairs.items()}
+    return {str(key): _word(value) for key, value in pairs.items()}
 
 
 def _unknown(name: str, sections: dict[str, Any]) -> list[Fault]:
@@ -104,14 +312,21 @@ def _unknown(name: str, sections: dict[str, Any]) -> list[Fault]:
             continue
         columns = tables()[table].columns
         for part, entries in section.items():
-            if part not in ("columns", "constants", "codes"):
-                note(part, ("columns", "constants", "codes"))
-                continue
-            for column, value in entries.items():
-                if column not in columns:
-                    note(column, columns)
-                elif part == "codes":
-                    targets = columns[column].codes
-                    for code in sorted({str(v) for v in value.values()} - set(targets)):
-                        note(code, targets)
+            if part not in PARTS:
+                note(part, PARTS)
+            elif part == "dates":
+                for order in set(entries) - set(ORDERS):
+                    note(order, ORDERS)
+            elif isinstance(entries, dict):
+                for column, value in entries.items():
+                    if column not in columns:
+                        note(column, columns)
+                    elif part == "codes":
+                        targets = columns[column].codes
+                        for code in sorted({str(v) for v in value.values()} - set(targets)):
+                            note(code, targets)
+                    elif part == "derive":
+                        for way in value:
+                            if way["transform"] not in KNOWN:
+                                note(way["transform"], KNOWN)
     return faults

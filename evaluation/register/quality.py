@@ -68,6 +68,8 @@ class QualityReport(Guarded):
         Rows of each table after repairs (empty while there are faults).
     facts : dict of str to int
         Counts of the register as a whole (``persons``, ``hires_linked``…).
+    coverage : dict
+        ``{region: {"persons", "with_hire"}}``: who is registered there, and has a hire at all.
     faults : tuple of Fault
         Refusals; the register is not read while there is one.
     notes : tuple of Fault
@@ -83,6 +85,7 @@ class QualityReport(Guarded):
     missing: dict[str, dict[str, int]] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
     facts: dict[str, int] = field(default_factory=dict)
+    coverage: dict[str, dict[str, int]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     notes: tuple[Fault, ...] = ()
     min_cell: int = 11
@@ -111,6 +114,7 @@ class QualityReport(Guarded):
         rows += [(t, "", "", "rows_kept", n) for t, n in self.kept.items()]
         rows += [(r.table, r.column, r.file, r.kind, r.count) for r in self.repairs]
         rows += [(t, c, "", "missing", n) for t, cs in self.missing.items() for c, n in cs.items()]
+        rows += [("", "", "", key, n) for key, n in self.facts.items()]
         rows += [
             (f.data.get("table", ""), f.data.get("column", ""), f.data.get("file", ""), f.code,
              int(f.data.get("count", 0)))
@@ -133,6 +137,7 @@ class QualityReport(Guarded):
             "missing": self.missing,
             "kept": self.kept,
             "facts": self.facts,
+            "coverage": self.coverage,
             "faults": [_fields(f) for f in self.faults],
             "notes": [_fields(f) for f in self.notes],
             "min_cell": self.min_cell,
@@ -148,6 +153,7 @@ class QualityReport(Guarded):
             missing=dict(stored["missing"]),
             kept=dict(stored["kept"]),
             facts=dict(stored["facts"]),
+            coverage=dict(stored.get("coverage", {})),
             faults=tuple(Fault(**f) for f in stored["faults"]),
             notes=tuple(Fault(**f) for f in stored["notes"]),
             min_cell=stored["min_cell"],

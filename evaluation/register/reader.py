@@ -7,6 +7,7 @@ types of columns, never values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.errors import Fault, nearest
@@ -125,12 +126,32 @@ class Reading:
         return expressions.typed(column, reading, self.type_of(column.name), code_map)
 
 
-def read_header(source: Source, table: Table, profile: Profile) -> Reading:
+def read_header(
+    source: Source,
+    table: Table,
+    profile: Profile,
+    *,
+    derived: Mapping[str, str] | None = None,
+    consumed: frozenset[str] = frozenset(),
+    regions: Mapping[str, str] | None = None,
+) -> Reading:
     """Recognise the columns of a file.
 
     Names are compared as they are, then without regard to case and blanks. What is missing,
     unknown, unusable or identifying is kept in the reading, not raised.
+
+    Parameters
+    ----------
+    source, table, profile
+        The file, its declaration, the names and codes it uses.
+    derived : mapping of str to str
+        Toolkit column → column that the profile derived for it.
+    consumed : frozenset of str
+        Columns of the file that are used otherwise, so that they are not said to be ignored.
+    regions : mapping of str to str
+        Region codes of the study's vintage → present codes.
     """
+    made = dict(derived or {})
     found: dict[str, str] = {}
     respelt: list[str] = []
     faults: list[Fault] = []
@@ -141,23 +162,34 @@ def read_header(source: Source, table: Table, profile: Profile) -> Reading:
     }
     plain = {column.strip().lower(): column for column in reversed(source.types)}
     for column in table.columns.values():
-        wanted = profile.source_name(table.name, column.name)
-        match = wanted if wanted in source.types else plain.get(wanted.lower())
+        names = profile.source_names(table.name, column.name)
+        wanted = names[0]
+        match = made.get(column.name) or _named(names, source, plain)
         if match is not None:
             found[column.name] = match
             constants.pop(column.name, None)
-            if match != wanted:
+            if column.name not in made and match not in names:
                 respelt.append(match)
-        elif column.required and column.name not in constants:
+        elif column.name in profile.asked.get(table.name, ()) or (
+            column.required and column.name not in constants
+        ):
             faults.append(_missing(source, wanted))
-    ignored = tuple(c for c in source.types if c not in found.values())
+    used = consumed | set(found.values()) | set(made.values())
+    ignored = tuple(c for c in source.types if c not in used)
     faults += [_identity(source, c) for c in ignored if identifying(c)]
     faults += [_unusable(source, c, t) for c, t in _unfit(source, table, found)]
     if source.rows == 0:
         faults.append(Fault("EVAL-209", {"file": source.file}))
     code_maps = {c: profile.code_map(table.name, c) for c in table.columns}
+    if "region" in code_maps:
+        code_maps["region"] = {**code_maps["region"], **(regions or {})}
     return Reading(source, table, found, tuple(respelt), ignored, code_maps, tuple(faults),
                    constants)  # fmt: skip
+
+
+def _named(names: Sequence[str], source: Source, plain: Mapping[str, str]) -> str | None:
+    exact = [n for n in names if n in source.types]
+    return next(iter([*exact, *(plain[n.lower()] for n in names if n.lower() in plain)]), None)
 
 
 def _unfit(source: Source, table: Table, found: dict[str, str]) -> list[tuple[str, str]]:

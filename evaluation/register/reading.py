@@ -16,20 +16,25 @@ import duckdb
 
 from evaluation.errors import EvaluationError, Fault, fail, refuse, warn
 from evaluation.register import cache, engine
+from evaluation.register.activity import read_activity
 from evaluation.register.checks import Checker
 from evaluation.register.cleaning import Cleaned, clean_entries, clean_hires
+from evaluation.register.geography import check_vintage, explained, region_map
 from evaluation.register.links import check_links, check_window, has, rows_of
-from evaluation.register.locate import locate
-from evaluation.register.profile import Profile, load_profile
+from evaluation.register.locate import locate, locate_activity
+from evaluation.register.prepare import prepare
+from evaluation.register.profile import Profile, profile_of
 from evaluation.register.quality import FileRead, QualityReport, Repair
+from evaluation.register.quirks import Quirks, find_quirks
 from evaluation.register.reader import Reading, read_header
 from evaluation.register.rows import Rows, check_rows, typed_rows
 from evaluation.register.schema import TABLES, TableName, tables
-from evaluation.register.sources import open_source
+from evaluation.register.sources import Source, open_source
 from evaluation.register.writing import write_tables
 from evaluation.study import Study
 
 FOLDER = "register"
+PAGE = "check.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def read_register(study: Study, *, memory_limit_gb: float | None = None) -> Regi
     refuse(_with_other_files(study, files, faults, memory_limit_gb))
     with cache.locked(folder):
         manifest = cache.read_manifest(folder)
-        inputs = cache.describe_inputs(files, manifest)
+        inputs = cache.describe_inputs(files, manifest, locate_activity(study)[0])
         digest = cache.input_digest(study, inputs)
         if not cache.is_current(folder, manifest, digest):
             manifest = _read(study, files, inputs, digest, memory_limit_gb)
@@ -141,6 +146,8 @@ def read_register(study: Study, *, memory_limit_gb: float | None = None) -> Regi
 def check_register(study: Study, *, memory_limit_gb: float | None = None) -> QualityReport:
     """Find everything wrong in all files of a study, without raising and without keeping rows.
 
+    The report is also written as a page, ``work/register/check.html``, small counts withheld.
+
     Returns
     -------
     QualityReport
@@ -151,9 +158,13 @@ def check_register(study: Study, *, memory_limit_gb: float | None = None) -> Qua
     with engine.scratch(study.work) as scratch, engine.guarded(study.work):
         connection = engine.connect(study.work, memory_limit_gb=_limit(study, memory_limit_gb))
         try:
-            return _inspect(study, files, faults, connection, scratch).quality
+            quality = _inspect(study, files, faults, connection, scratch).quality
         finally:
             connection.close()
+    page = study.work / FOLDER / PAGE
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(quality.to_html(), "utf-8", newline="\n")
+    return quality
 
 
 @dataclass(slots=True)
@@ -219,19 +230,24 @@ def _inspect(
 ) -> _Inspection:
     """Find every fault and repair of all files."""
     try:
-        profile = load_profile(study.files.profile)
+        profile = profile_of(study.files, study.path.name if study.path else "study")
     except EvaluationError as error:
         # without its profile no column of any file can be recognised
         return _Inspection(QualityReport(faults=(*faults, *error.faults)))
-    readings, unreadable = _readings(files, profile, connection, scratch)
-    faults = [*faults, *unreadable]
+    active, unreadable = _activity(study, profile, connection, scratch)
+    seen = _readings(study, files, profile, connection, scratch, active=active)
+    readings = seen.readings
+    faults = [*faults, *unreadable, *seen.faults]
     notes = [note for reading in _all(readings) for note in _ignored(reading)]
-    repairs: list[Repair] = []
+    notes += _unsplit(profile, readings, active=active)
+    repairs = list(seen.repairs)
     missing: dict[str, dict[str, int]] = {}
     checker = Checker(connection, study.files.extraction_date, study.disclosure.min_cell)
     rows: dict[TableName, list[Rows]] = {table: [] for table in TABLES}
     for number, reading in enumerate(_all(readings)):
         found = checker.check(reading)
+        vintage = check_vintage(reading, study.files.cog_vintage, connection)
+        found.faults = explained(found.faults, vintage)
         checked = replace(reading, plain=frozenset(found.plain))
         typed = typed_rows(checked, connection, scratch / f"{number}.typed.parquet")
         rows[reading.table.name].append(typed)
@@ -243,13 +259,21 @@ def _inspect(
     links = check_links(rows, connection)
     faults += links.faults + check_window(links.entry_days, study.cohort.entry_window)
     cleaned = _clean(study, rows, connection)
+    # counts of a register that is refused would mislead
+    quirks = find_quirks(study, cleaned, connection) if not faults else Quirks()
     quality = QualityReport(
         files=tuple(_file(reading) for reading in _all(readings)),
         repairs=(*repairs, *links.repairs, *(r for c in cleaned.values() for r in c.repairs)),
         missing=missing,
-        facts=links.facts,
+        facts={**links.facts, **quirks.facts},
+        coverage=quirks.coverage,
         faults=tuple(faults),
-        notes=(*notes, *links.notes, *(n for c in cleaned.values() for n in c.notes)),
+        notes=(
+            *notes,
+            *links.notes,
+            *(n for c in cleaned.values() for n in c.notes),
+            *quirks.notes,
+        ),
         min_cell=study.disclosure.min_cell,
         language=study.language,
     )
@@ -257,17 +281,53 @@ def _inspect(
     return _Inspection(quality, kept, links.entry_days)
 
 
+@dataclass(slots=True)
+class _Seen:
+    """The files of all tables, their headers recognised."""
+
+    readings: dict[TableName, list[Reading]]
+    repairs: list[Repair] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def _activity(
+    study: Study, profile: Profile, connection: duckdb.DuckDBPyConnection, scratch: Path
+) -> tuple[bool, list[Fault]]:
+    """Read the monthly activity, if the study names any; return whether it can be joined."""
+    paths, _ = locate_activity(study)
+    if not paths:
+        return False, []
+    if not profile.activity:
+        key = "register.activity"
+        return False, [Fault("EVAL-229", {"key": key, "profile": study.files.profile})]
+    faults = read_activity(paths, profile, connection, scratch)
+    return not faults, faults
+
+
+def _unsplit(
+    profile: Profile, readings: Mapping[TableName, Sequence[Reading]], *, active: bool
+) -> list[Fault]:
+    """Say when the letters of categories 1 to 3 come from the administrative number alone."""
+    number = any("→" in r.found.get("category", "") for r in readings["registrations"])
+    if active or not profile.activity or not number:
+        return []
+    return [Fault("EVAL-267", {"table": "registrations"})]
+
+
 def _readings(
+    study: Study,
     files: Mapping[TableName, Sequence[Path]],
     profile: Profile,
     connection: duckdb.DuckDBPyConnection,
     scratch: Path,
-) -> tuple[dict[TableName, list[Reading]], list[Fault]]:
-    readings: dict[TableName, list[Reading]] = {table: [] for table in TABLES}
-    faults: list[Fault] = []
+    *,
+    active: bool,
+) -> _Seen:
+    seen = _Seen({table: [] for table in TABLES})
+    regions = region_map(study.files.cog_vintage)
     for table, paths in files.items():
         declared = tables()[table]
-        known = frozenset(profile.source_name(table, c).lower() for c in declared.columns)
+        known = profile.names(table)
         for number, path in enumerate(paths):
             try:
                 source = open_source(
@@ -275,10 +335,32 @@ def _readings(
                     connection=connection,
                 )  # fmt: skip
             except EvaluationError as error:
-                faults += error.faults
+                seen.faults += error.faults
                 continue
-            readings[table].append(read_header(source, declared, profile))
-    return readings, faults
+            made = prepare(source, declared, profile, path=path, connection=connection,
+                           active=active and table == "registrations")  # fmt: skip
+            seen.repairs += made.repairs
+            seen.faults += made.faults
+            used = made.consumed | _elsewhere(source, path, table, files, profile)
+            reading = read_header(
+                made.source, declared, profile, derived=made.derived, consumed=used,
+                regions=regions,
+            )  # fmt: skip
+            seen.readings[table].append(reading)
+    return seen
+
+
+def _elsewhere(
+    source: Source,
+    path: Path,
+    table: TableName,
+    files: Mapping[TableName, Sequence[Path]],
+    profile: Profile,
+) -> frozenset[str]:
+    """Return the columns of a file that another table, read from the same file, makes use of."""
+    others = [t for t in profile.shares.get(table, ()) if path in files.get(t, ())]  # type: ignore[call-overload]
+    named = {n for other in others for n in profile.names(other)}  # type: ignore[arg-type]
+    return frozenset(c for c in source.types if c.strip().lower() in named)
 
 
 def _clean(

@@ -1,4 +1,4 @@
-"""Raw files made readable: Parquet as it is, CSV of French habits through a text-only Parquet.
+"""Raw files made readable: Parquet as it is, French CSV and SAS through another Parquet.
 
 In: a path. Out: a :class:`Source` (an SQL relation, its columns and their types), or a fault.
 Knows encodings, separators and compression; must never judge a value.
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 import duckdb
 
 from evaluation.errors import EvaluationError, fail
+from evaluation.register import sas
 from evaluation.register.engine import parquet
 from evaluation.register.schema import TableName
 
@@ -78,7 +79,7 @@ def open_source(
     ------
     EvaluationError
         EVAL-204 not readable, EVAL-207 a column name stands twice, EVAL-222 rows with another
-        number of fields than the header.
+        number of fields than the header, EVAL-227 a SAS table without the reader it needs.
     """
     try:
         with path.open("rb") as stream:
@@ -88,6 +89,9 @@ def open_source(
     form = "parquet"
     if magic == b"PAR1":
         readable = path
+    elif magic == sas.MAGIC:
+        readable = staged
+        form = sas.stage_sas(path, staged)
     else:
         _refuse_other_formats(path, magic)
         readable = staged
@@ -114,7 +118,6 @@ def _describe(
 _FORMATS = {
     b"PK\x03\x04": "Excel, zip",
     b"\xd0\xcf\x11\xe0": "Excel",
-    b"\x00\x00\x00\x00": "SAS",
     b"$FL2": "SPSS",
     b"RDX3": "R",
 }

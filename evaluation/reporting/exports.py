@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import Fault, fail, warn
 from evaluation.reporting.speech import Speech
-from evaluation.results import write_text
+from evaluation.results import COLUMNS, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +62,9 @@ def frame(all_results: Sequence[Results]) -> pd.DataFrame:
     """Return the tidy rows of all territories."""
     import pandas as pd
 
-    rows = [row for item in all_results for row in item.frame.to_dict("records")]
-    return pd.DataFrame(rows, columns=all_results[0].frame.columns).astype(object)
+    rows = [row for item in all_results for row in item.rows()]
+    # Counts beside empty cells stay whole numbers: no column may become float.
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def _order(results: Results) -> tuple[int, str]:

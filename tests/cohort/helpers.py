@@ -28,7 +28,9 @@ REGISTRATIONS = {
     "barrier_childcare": "BOOLEAN", "barrier_digital": "BOOLEAN",
     "barrier_administrative": "BOOLEAN", "previous_support": "VARCHAR",
 }  # fmt: skip
-ENTRIES = {"person_id": "VARCHAR", "entry_date": "DATE", "exit_date": "DATE"}
+ENTRIES = {
+    "person_id": "VARCHAR", "entry_date": "DATE", "exit_date": "DATE", "exit_reason": "VARCHAR",
+}  # fmt: skip
 HIRES = {
     "region": "VARCHAR", "person_id": "VARCHAR", "contract_id": "VARCHAR", "hire_date": "DATE",
     "contract_type": "VARCHAR", "planned_end_date": "DATE", "duration_days": "INTEGER",
@@ -77,8 +79,8 @@ class FakeRegister:
         self.registrations.append(row)
         return self
 
-    def entry(self, person: str, day: date) -> FakeRegister:
-        self.entries.append({"person_id": person, "entry_date": day})
+    def entry(self, person: str, day: date, **values: Any) -> FakeRegister:
+        self.entries.append({"person_id": person, "entry_date": day, **values})
         return self
 
     def hire(self, person: str, day: date, kind: str = "CDI", end: date | None = None,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from evaluation.cohort._arrays import UNKNOWN, day_of
-from evaluation.cohort.durability import PRESETS, Contracts, near_cut
+from evaluation.cohort.durability import Contracts
 from evaluation.cohort.levels import CONTRACTS
+from evaluation.cohort.presets import PRESETS, near_cut
 
 
 def contract(kind: str, start: date, end: date | None, **rules: Any) -> Contracts:
@@ -67,7 +68,16 @@ def test_the_last_day_is_worked_and_decides(
     assert durable(preset, kind, start, end) is expected
 
 
-@pytest.mark.parametrize("preset", list(PRESETS))
+ABOUT_HIRES = [name for name in PRESETS if not name.startswith(("training", "business"))]
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ABOUT_HIRES])
+def test_no_hire_is_a_training_or_a_business(preset: str) -> None:
+    assert not durable(preset, "CDI", MARCH, None)
+    assert not near_cut(contract("CDD", MARCH, AUGUST), PRESETS[preset])[0]
+
+
+@pytest.mark.parametrize("preset", ABOUT_HIRES)
 def test_an_open_ended_contract_is_always_durable(preset: str) -> None:
     assert durable(preset, "CDI", MARCH, None)
     assert durable(preset, "CDI", MARCH, MARCH)
@@ -111,3 +121,38 @@ def test_days_replace_months_only_where_the_definition_leaves_it_open() -> None:
 def test_near_the_cut_is_five_days_on_each_side(end: date, near: bool) -> None:
     assert bool(near_cut(contract("CDD", MARCH, end), PRESETS["es47"])[0]) is near
     assert not near_cut(contract("CDI", MARCH, end), PRESETS["es47"])[0]
+    assert bool(near_cut(contract("CTT", MARCH, end), PRESETS["es47"])[0]) is near
+
+
+def test_a_length_that_decides_nothing_is_near_no_cut() -> None:
+    """180 days from 1 March end on 27 August; a mission never counts there, whatever its length."""
+    end = date(2023, 8, 27)
+    assert near_cut(contract("CDD", MARCH, end), PRESETS["unedic_180"])[0]
+    for kind in ("CTT", "OTHER"):
+        assert not near_cut(contract(kind, MARCH, end), PRESETS["unedic_180"])[0]
+    assert not near_cut(contract("CDD", MARCH, None), PRESETS["unedic_180"])[0]
+    assert not near_cut(contract("CDD", MARCH, end), PRESETS["any_job"])[0]
+
+
+@pytest.mark.parametrize(
+    ("start", "day_180", "last_of_six_months"),
+    [
+        (date(2022, 9, 1), date(2023, 2, 27), date(2023, 2, 28)),
+        (date(2023, 3, 1), date(2023, 8, 27), date(2023, 8, 31)),
+        (date(2023, 8, 31), date(2024, 2, 26), date(2024, 2, 28)),
+        (date(2023, 8, 29), date(2024, 2, 24), date(2024, 2, 28)),
+        (date(2022, 8, 29), date(2023, 2, 24), date(2023, 2, 27)),
+        (date(2024, 2, 29), date(2024, 8, 26), date(2024, 8, 28)),
+        (date(2023, 12, 31), date(2024, 6, 27), date(2024, 6, 29)),
+    ],
+)
+def test_180_days_and_six_months_part_by_season(
+    start: date, day_180: date, last_of_six_months: date
+) -> None:
+    before = timedelta(days=-1)
+    for preset, last in (("unedic_180", day_180), ("dares_sortants", last_of_six_months)):
+        assert durable(preset, "CDD", start, last)
+        assert not durable(preset, "CDD", start, last + before)
+    for preset, last in (("dares_midas", day_180), ("es47", last_of_six_months)):
+        assert not durable(preset, "CDD", start, last)
+        assert durable(preset, "CDD", start, last - before)

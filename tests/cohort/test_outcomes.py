@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_definitions_part_at_exactly_six_months(pair: FakeRegister, build: Build
     assert [other[name] for name in names] == [0, 1, 1, 1]
     assert [entrant[name] for name in names] == [1, 1, 0, 0]
     near = cohort.quality["comparators"]["near_cut"]["es47"]
-    assert near == {"count": 1, "share": 1.0}
+    assert near == {"count": 1, "share": 1.0, "persons": 1}
     assert cohort.quality["entrants"]["near_cut"]["es47"]["count"] == 0
 
 
@@ -152,3 +153,49 @@ def test_an_unobserved_horizon_names_the_first_extraction_that_would_do(
         build(pair, register__extraction_date=date(2024, 6, 29))
     assert "2024-06-30" in caught.value.text("fr")
     assert build(pair, register__extraction_date=date(2024, 6, 30)).months_observed == 6
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [
+        ({}, {}, True),
+        ({}, {"employer_id": "another"}, False),
+        ({"employer_id": None}, {"employer_id": None}, False),
+        ({"kind": "CTT", "user_employer_id": "firm"}, {}, False),
+        ({"kind": "CTT", "user_employer_id": "u"}, {"kind": "CTT", "user_employer_id": "u"}, True),
+        ({"kind": "CTT", "user_employer_id": "u"}, {"kind": "CTT", "user_employer_id": "v"}, False),
+        ({"kind": "AIDE"}, {}, True),
+        ({"end": None}, {}, False),
+        ({"cancelled": True}, {}, False),
+        ({}, {"cancelled": True}, False),
+    ],
+)
+def test_only_known_ends_at_one_employer_make_a_chain(
+    pair: FakeRegister, build: Build, first: dict[str, Any], second: dict[str, Any], joined: bool
+) -> None:
+    base = {"kind": "CDD", "employer_id": "firm"}
+    early = {"day": date(2023, 9, 11), "end": date(2023, 12, 10)}
+    late = {"day": date(2023, 12, 11), "end": date(2024, 4, 10)}
+    pair.hire("other", **base | early | first).hire("other", **base | late | second)
+    cohort = build(pair, outcome__chain_gap_days=1)
+    assert row(cohort.frame, "other")["durable_6m"] == int(joined)
+    assert cohort.quality["comparators"]["chained"]["count"] == int(joined)
+
+
+def test_a_chain_of_three_is_one_hire_dated_at_its_first_contract(
+    pair: FakeRegister, build: Build
+) -> None:
+    """Durable from the third contract on; a fourth and a contract in between add nothing."""
+    for begin, end, kind in (
+        (date(2022, 9, 1), date(2022, 11, 30), "CDD"),
+        (date(2022, 12, 1), date(2022, 12, 31), "CDD"),
+        (date(2023, 1, 1), date(2023, 4, 30), "CDD"),
+        (date(2023, 5, 1), date(2023, 5, 20), "OTHER"),
+        (date(2023, 5, 21), date(2023, 6, 30), "CDD"),
+    ):
+        pair.hire("other", begin, kind, end, employer_id="firm")
+    for preset in ("es47", "dares_sortants"):
+        cohort = build(pair, outcome__chain_gap_days=1, outcome__preset=preset)
+        found = row(cohort.frame, "other")
+        assert (found["durable_hires_24"], found["placebo_11m"], found["placebo_12m"]) == (1, 0, 1)
+        assert found["hires_24"] == 5

@@ -11,6 +11,8 @@ from evaluation.effects.confounder import (
     omitted_bias,
 )
 from evaluation.effects.moments import arms_of
+from evaluation.effects.pooled_parts import pooled_near_cut
+from evaluation.effects.robustness import near_cut_of
 from evaluation.effects.sensitivity import (
     e_value_of_limit,
     independent_sets,
@@ -93,3 +95,27 @@ def test_a_constant_benchmark_has_no_strength():
     flat = np.zeros(50)
     treated = (np.arange(50) % 2).astype(float)
     assert confounder_like(flat, treated, treated, frame, np.ones(50), name="rsa") is None
+
+
+def test_near_cut_shares_both_arms_hires_and_says_nothing_without_any():
+    near = {"es47": {"count": 3, "share": 0.1, "persons": 2}}
+    other = {"es47": {"count": 9, "share": 0.05, "persons": 8}}
+    quality = {"entrants": {"hires": 30, "near_cut": near},
+               "comparators": {"hires": 170, "near_cut": other}}  # fmt: skip
+    found = near_cut_of(quality, "es47")
+    assert found["near_cut_share"] == 12 / 200
+    assert (found["near_cut"]["count"], found["near_cut"]["persons"]) == (12, 10)
+    assert found["near_cut"]["arms"]["entrants"] == {"hires": 30, **near["es47"]}
+    for nothing in (near_cut_of({}, "es47"), near_cut_of(quality, "training")):
+        assert nothing["near_cut_share"] is None
+        assert nothing["near_cut"]["hires"] == 0
+
+
+def test_the_nation_adds_the_hires_near_the_cut_of_its_territories():
+    rows = [{"near_cut": {"hires": 200, "count": 12, "persons": 10}},
+            {"near_cut": {"hires": 800, "count": 8, "persons": 8}}]  # fmt: skip
+    found = pooled_near_cut(rows)
+    assert found["near_cut_share"] == 20 / 1000
+    assert found["near_cut"] == {"hires": 1000, "count": 20, "persons": 18}
+    empty = pooled_near_cut([{"near_cut": {"hires": 0, "count": 0, "persons": 0}}])
+    assert empty["near_cut_share"] is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -64,6 +65,19 @@ def test_the_record_says_what_the_effect_says():
     assert headline["additional_returns"]["estimate"] == pytest.approx(
         effect.difference.estimate * effect.support.entrants
     )
+
+
+def test_other_definitions_carry_their_hires_near_the_cut_and_who_changes_class():
+    cohort = cohort_of(seed=1, entrants=500, people=4000)
+    near = {"lolf_p102": {"count": 4, "share": 0.02, "persons": 4}}
+    quality = {arm: {"hires": 200, "near_cut": near} for arm in ("entrants", "comparators")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        record = estimates_of(replace(cohort, quality=quality)).record
+    (row,) = record["sensitivity"]["definitions"]
+    assert (row["preset"], row["near_cut_share"]) == ("lolf_p102", 8 / 400)
+    assert 0 < row["reclassed_share"] < 0.05
+    assert json.loads(json.dumps(row)) == row
 
 
 def test_the_curve_stops_where_it_is_observed_and_meets_the_headline():
@@ -153,7 +167,14 @@ def test_three_outcomes_of_the_placebo(estimate_points, se, want):
 
 
 def test_the_placebo_refuses_its_own_outcome_among_the_covariates():
-    for column in ("placebo_6m", "placebo_3m", "durable_6m", "any_job_2m", "month_durable"):
+    for column in (
+        "presence_6m",
+        "placebo_6m",
+        "placebo_3m",
+        "durable_6m",
+        "any_job_2m",
+        "month_durable",
+    ):
         with pytest.raises(EvaluationError, match="EVAL-510"):
             check_covariates(["age", column])
     check_covariates(["age", "durable_hires_24"])

@@ -186,7 +186,7 @@ def test_levels_of_one_arm_only():
         weighted = entropy_balancing(problem(frame, np.arange(300) < 60, fitted=False))
     notes = {note.code: note.data for note in weighted.notes}
     assert notes["EVAL-460"]["count"] == 10
-    assert notes["EVAL-463"]["columns"] == ["level=treated only"]
+    assert notes["EVAL-463"]["columns"] == ["level"]
     assert (weighted.weights[100:110] == 0).all()
 
 

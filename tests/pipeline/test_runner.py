@@ -71,6 +71,19 @@ def test_the_notebook_keeps_no_clock_path_or_foreign_line(
     assert not list(done[0].parent.glob("*.failed.ipynb"))
 
 
+def test_the_same_run_writes_the_same_notebook_whatever_the_number_of_hands(
+    tmp_path: Path,
+) -> None:
+    path = notebook(tmp_path, "print(region)")
+    written = []
+    for workers in ("1", "2"):
+        given = {"overrides": [f"run.workers={workers}", "matching.ratio=1"]}
+        ran = run_notebook(path, tmp_path / workers / "24.ipynb", given)
+        written.append(ran.notebook.read_bytes())
+    assert written[0] == written[1]
+    assert b"matching.ratio=1" in written[0]
+
+
 def test_figures_carry_their_alternative_text_into_an_offline_annex(
     done: tuple[Path, list[str], dict[str, float]], tmp_path: Path
 ) -> None:

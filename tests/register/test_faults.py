@@ -10,6 +10,7 @@ import pytest
 
 from evaluation.errors import EvaluationError, Fault
 from evaluation.register import check_register, read_register
+from evaluation.register.profile import load_profile
 from evaluation.wording import LANGUAGES
 from tests.register.conftest import Small
 
@@ -181,11 +182,10 @@ def test_tables_that_do_not_know_each_other(small: Small) -> None:
     only(small, "EVAL-241", table="hires", total=120)
 
 
-def test_profile_without_description(small: Small) -> None:
-    small.parquet()
-    study = small.study(profile="fhs")
-    (fault,) = check_register(study).faults
-    assert (fault.code, fault.data["profiles"]) == ("EVAL-201", ("toolkit",))
+def test_profile_without_description() -> None:
+    with pytest.raises(EvaluationError, match="EVAL-201") as caught:
+        load_profile("fhz")
+    assert set(caught.value.faults[0].data["profiles"]) >= {"fhs", "flat", "toolkit"}
 
 
 def test_history_is_not_silently_ignored(small: Small) -> None:

@@ -214,7 +214,10 @@ def test_checking_leaves_nothing_behind_and_finds_nothing(small: Small) -> None:
     report = check_register(study)
     assert report.ok
     assert report.rows("hires") == 120
-    assert not (study.work / "register").exists()
+    left = [p.name for p in (study.work / "register").iterdir()]
+    assert left == ["check.html"]
+    page = (study.work / "register" / "check.html").read_text("utf-8")
+    assert page == report.to_html()
     assert [p.name for p in study.work.iterdir() if p.name.endswith(".partial")] == []
 
 

@@ -178,7 +178,8 @@ def test_people_never_registered_are_counted(small: Small) -> None:
     report = read_register(small.parquet()).quality
     found = {r.table: r.count for r in report.repairs if r.kind == "unregistered"}
     assert found == {"entries": 1, "hires": 2}
-    assert report.facts == {"persons": 40, "entries_linked": 14, "hires_linked": 118}
+    expected = {"persons": 40, "entries_linked": 14, "hires_linked": 118}
+    assert {key: report.facts[key] for key in expected} == expected
 
 
 def test_column_names_in_capitals(small: Small) -> None:

@@ -183,6 +183,7 @@ def sensitivity_of(n: int, rate: float, other: float) -> dict[str, Any]:
                 "preset": preset,
                 "effect_points": effect(n, 3 * n, rate + 0.2 * i, other),
                 "near_cut_share": 0.0213,
+                "near_cut": {"hires": 5000, "count": 106, "persons": 98},
                 "support": support(n, 3 * n, rate + 0.2 * i, other),
             }
             for i, preset in enumerate(("lolf_p102", "dares_midas", "unedic_180"))

@@ -38,6 +38,17 @@ def test_csv_has_the_contract_columns_and_the_published_values(tmp_path):
     assert b"nan" not in raw.lower().replace(b"finance", b"")
 
 
+def test_counts_are_whole_numbers_beside_empty_cells(tmp_path):
+    made = results("effect")
+    write_exports(tmp_path, [made, results("tiny")])
+    rows = read(tmp_path / "results.csv")
+    head = next(row for row in rows if row["territory_code"] == made.territory.code)
+    assert head["matched"] == str(made.flow.matched)
+    assert head["uplift_percent"] == str(made.headline.uplift_percent.estimate)
+    assert {row["entrants"] for row in rows if "." in row["entrants"]} == set()
+    assert any(row["entrants"] == "" for row in rows)
+
+
 def test_same_bytes_whatever_the_order(tmp_path):
     made = [results("effect"), results("negative")]
     write_exports(tmp_path / "a", made)

@@ -177,4 +177,4 @@ def test_a_failure_exits_1_and_says_where_the_page_is(
     told = runner.invoke(app, ["run", str(study), "--region", "24", "--lang", "fr"])
     assert told.exit_code == 0, told.output
     assert "Rapport" in told.output
-    assert "modéré" in told.output
+    assert "moyen" in told.output

@@ -6,36 +6,34 @@ The public verbs load their rooms when first used, so that ``import evaluation``
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from evaluation._lazy import attach
+
+if TYPE_CHECKING:
+    from evaluation.errors import EvaluationError as EvaluationError
+    from evaluation.errors import EvaluationWarning as EvaluationWarning
+    from evaluation.study import load_study as load_study
+    from evaluation.verbs import build_cohort as build_cohort
+    from evaluation.verbs import compare as compare
+    from evaluation.verbs import estimate as estimate
+    from evaluation.verbs import estimate_nation as estimate_nation
+    from evaluation.verbs import estimate_territory as estimate_territory
+    from evaluation.verbs import match as match
+    from evaluation.verbs import publish as publish
+    from evaluation.verbs import publish_nation as publish_nation
+    from evaluation.verbs import read_register as read_register
+    from evaluation.verbs import register_method as register_method
+    from evaluation.verbs import run_study as run_study
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "load_study": "evaluation.study",
-    "EvaluationError": "evaluation.errors",
-    "EvaluationWarning": "evaluation.errors",
-    "read_register": "evaluation.verbs",
-    "build_cohort": "evaluation.verbs",
-    "match": "evaluation.verbs",
-    "estimate": "evaluation.verbs",
-    "estimate_territory": "evaluation.verbs",
-    "publish": "evaluation.verbs",
-    "compare": "evaluation.verbs",
-    "estimate_nation": "evaluation.verbs",
-    "publish_nation": "evaluation.verbs",
-    "run_study": "evaluation.verbs",
-    "register_method": "evaluation.verbs",
-}
-
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluation' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "study": "load_study",
+        "errors": "EvaluationError EvaluationWarning",
+        "verbs": "read_register build_cohort match estimate estimate_territory "
+        "publish compare estimate_nation publish_nation run_study register_method",
+    },
+)

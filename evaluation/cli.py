@@ -19,7 +19,7 @@ import typer
 import typer.core
 
 from evaluation import __version__
-from evaluation.errors import EvaluationError, EvaluationWarning, Fault, fail
+from evaluation.errors import EvaluationError, EvaluationWarning, Fault, fail, refuse
 from evaluation.wording import LANGUAGES, Language, message
 
 if TYPE_CHECKING:
@@ -198,21 +198,29 @@ def init(
 @app.command()
 def check(study: StudyFile) -> None:
     """Check a study file and its extracts without running anything."""
+    from evaluation.pipeline.request import study_faults
     from evaluation.register import check_register
+    from evaluation.register.page import page_path
 
     loaded = _load(study)
     quality = check_register(loaded)
-    _table(quality.frame)
-    if quality.faults:
-        _say("\n".join(fault.text(_session.language) for fault in quality.faults))
-        fail("EVAL-124", count=len(quality.faults))
+    typer.echo(quality.summary(_session.language, faults=False))
+    path = page_path(loaded)
+    typer.echo("\n" + message("register.page.saved", _session.language, path=path))
+    faults = [*study_faults(loaded), *quality.faults]
+    if faults:
+        _say("\n".join(fault.text(_session.language) for fault in faults))
+        fail("EVAL-124", count=len(faults))
     typer.echo(message("cli.check_ok", _session.language))
 
 
 @app.command()
 def show(study: StudyFile, set_: Overrides = None) -> None:
     """Show every effective value of a study and where it comes from."""
+    from evaluation.pipeline.request import study_faults
+
     loaded = _load(study, set_ or ())
+    refuse(study_faults(loaded))
     for section, values in loaded.sections().items():
         for name, value in values.items():
             origin = loaded.origins.get(f"{section}.{name}", "default")
@@ -295,8 +303,9 @@ def verify(
     ] = False,
 ) -> None:
     """Compare the files of a report with its manifest."""
+    from evaluation.pipeline.manifest import read_manifest
     from evaluation.pipeline.manifest import verify as mismatches
-    from evaluation.pipeline.threshold import small_counts
+    from evaluation.pipeline.threshold import disclosure_faults
 
     folder = _folder(report)
     _speak_as(folder)
@@ -307,18 +316,16 @@ def verify(
         files = [item.file for item in found[:3]]
         _say(Fault("EVAL-718", {"count": len(found), "files": files}).text(_session.language))
         raise typer.Exit(MISMATCH)
-    from evaluation.pipeline.manifest import read_manifest
-
     manifest = read_manifest(folder)
     count = len(manifest["files"])
     typer.echo(message("cli.verified", _session.language, count=count))
     if disclosure:
-        least = manifest["parameters"]["disclosure"]["min_cell"]
-        small = small_counts(folder, least)
-        if small:
-            data = {"count": len(small), "min_cell": least, "examples": small[:3]}
-            _say(Fault("EVAL-127", data).text(_session.language))
+        faults = disclosure_faults(folder)
+        for fault in faults:
+            _say(fault.text(_session.language))
+        if faults:
             raise typer.Exit(MISMATCH)
+        least = manifest["parameters"]["disclosure"]["min_cell"]
         typer.echo(message("cli.undisclosed", _session.language, min_cell=least))
 
 

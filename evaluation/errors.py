@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from evaluation.wording import Language, message
+from evaluation.wording import Language, catalogue, message
+
+_QUOTES = str.maketrans("“”", '""')
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,21 @@ class Fault:
     def text(self, language: Language = "fr") -> str:
         """Return ``[code] what is wrong → what to do`` in ``language``."""
         what = message(f"{self.code}.what", language, **self.data)
-        remedy = message(f"{self.code}.remedy", language, **self.data)
-        return f"[{self.code}] {what}\n  → {remedy}"
+        return f"[{self.code}] {what}\n  → {self._remedy(language)}"
+
+    def _remedy(self, language: Language) -> str:
+        """Return what to do; where no name is near, the allowed ones are listed, none proposed."""
+        key = f"{self.code}.remedy"
+        remedy = message(key, language, **self.data)
+        names = str(self.data.get("nearest", ""))
+        question = message("list.nearest", language, nearest=names)
+        place = remedy.translate(_QUOTES).find(question)
+        if ", " not in names or place < 0:
+            return remedy
+        # A remedy that lists the allowed names itself only loses its question.
+        named = "{allowed}" in catalogue(language)[key]
+        instead = "" if named else message("list.allowed", language, allowed=names)
+        return (remedy[:place] + instead + remedy[place + len(question) :]).strip()
 
 
 class EvaluationError(Exception):

@@ -11,253 +11,55 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
+from evaluation._results_parts import (
+    About,
+    Balance,
+    BalanceRow,
+    CurvePoint,
+    Figure,
+    FlowCounts,
+    Headline,
+    Method,
+    Nation,
+    Notice,
+    Overlap,
+    Part,
+    Place,
+    Placebo,
+    Raw,
+    Sensitivity,
+    Subgroup,
+    Verdict,
+)
+from evaluation._results_rows import COLUMNS, tidy_rows
 from evaluation.display import table
 from evaluation.errors import fail
-from evaluation.territories import Level, Territory
+from evaluation.territories import Territory
 from evaluation.wording import Language, message
 from evaluation.wording.numbers import interval, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "COLUMNS",
+    "BalanceRow",
+    "CurvePoint",
+    "Figure",
+    "Notice",
+    "Results",
+    "json_schema",
+    "write_text",
+]
+
 SCHEMA_VERSION = 1
-Number = Annotated[float, Field(allow_inf_nan=False)] | None
-Count = Annotated[int, Field(ge=0)] | None
-Share = Annotated[float, Field(ge=0, le=1)] | None
-Grade = Literal["strong", "moderate", "weak", "unusable"]
-COLUMNS = (
-    "territory_level", "territory_code", "territory_name", "outcome", "horizon_months",
-    "subgroup", "subgroup_level", "method", "entrants", "matched", "rate_entrants",
-    "rate_comparison", "effect_points", "effect_low", "effect_high", "effect_se", "p_value",
-    "uplift_percent", "uplift_low", "uplift_high", "additional_returns", "grade", "withheld",
-)  # fmt: skip
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Figure(_Part):
-    """An estimate with its 95 % interval; all null when withheld."""
-
-    estimate: Number
-    low: Number
-    high: Number
-    withheld: str | None = None
-    unbounded: bool | None = None
-
-    @model_validator(mode="after")
-    def _empty_when_withheld(self) -> Figure:
-        if self.withheld and (self.estimate, self.low, self.high) != (None, None, None):
-            raise ValueError("a withheld figure holds no number")
-        return self
-
-
-class Tested(Figure):
-    """An effect with its standard error and p value."""
-
-    se: Number
-    p_value: Annotated[float, Field(ge=0, le=1)] | None
-
-
-class Uplift(Figure):
-    """The relative effect, delta method, with Fieller's limits as a check."""
-
-    fieller_low: Number
-    fieller_high: Number
-
-
-class Returns(Figure):
-    """Additional returns among matched entrants, and entrants per additional return."""
-
-    entrants_per_return: Annotated[int, Field(ge=1)] | None = None
-
-
-class Place(_Part):
-    """The territory."""
-
-    level: Level
-    code: str
-    name: str
-
-
-class About(_Part):
-    """The study: what was measured, how, with which parameters."""
-
-    name: str
-    entry_window: tuple[str, str]
-    extraction_date: str
-    outcome: str
-    horizon_months: int
-    method: str
-    estimand: str
-    deviations: list[Any]
-    parameters_sha256: str
-    title: str = ""
-    contact: str = ""
-    language: Language = "fr"
-    sources: list[str] = Field(default_factory=list)
-
-
-class Step(_Part):
-    """One filter (several merged filters are joined by ``+``) and what it removed."""
-
-    step: str
-    removed_entrants: Count
-    removed_comparators: Count
-
-
-class FlowCounts(_Part):
-    """Who was kept."""
-
-    entrants: Count
-    eligible: Count
-    matched: Count
-    comparators_available: Count
-    comparators_used: Count
-    comparators_enter_later: Count
-    effective_comparators: Number
-    lost_share: Share
-    steps: list[Step]
-
-
-class Headline(_Part):
-    """The answer."""
-
-    rate_entrants: Figure
-    rate_comparison: Figure
-    effect_points: Tested
-    uplift_percent: Uplift
-    additional_returns: Returns
-    minimum_detectable_points: Number
-    withheld: str | None = None
-
-
-class Raw(_Part):
-    """Rates before matching; ``basis`` says whether all eligible entrants or the matched ones."""
-
-    rate_entrants: Number
-    rate_others: Number
-    difference_points: Number
-    basis: Literal["eligible", "matched"] = "eligible"
-    withheld: str | None = None
-
-
-class CurvePoint(_Part):
-    """Cumulated access after some months."""
-
-    month: int
-    rate_entrants: Number
-    rate_comparison: Number
-    effect_points: Figure
-
-
-class BalanceRow(_Part):
-    """One covariate (or one level of it) before and after matching."""
-
-    covariate: str
-    level: str | None
-    block: str | None
-    smd_before: Number
-    smd_after: Number
-    variance_ratio: Number
-    ecdf_max: Number
-    withheld: str | None = None
-
-
-class Balance(_Part):
-    """Likeness of the two groups."""
-
-    max_abs_smd: Number
-    mean_abs_smd: Number
-    share_below_0_1: Share
-    rows: list[BalanceRow]
-
-
-class Overlap(_Part):
-    """Common support."""
-
-    coefficient: Number
-    share_outside: Share
-
-
-class Placebo(_Part):
-    """Effect on what happened before entry."""
-
-    effect_points: Tested
-
-
-class Method(_Part):
-    """One estimator."""
-
-    name: str
-    headline: bool
-    effect_points: Figure
-    uplift_percent: Figure
-
-
-class HiddenConfounder(_Part):
-    """Effect if an unseen trait were as strong as the benchmark covariate."""
-
-    benchmark: str | None
-    effect_points: Figure
-
-
-class Definition(_Part):
-    """The effect under another definition of durable employment."""
-
-    preset: str
-    effect_points: Figure
-    near_cut_share: Share
-
-
-class Sensitivity(_Part):
-    """How far the number can be trusted."""
-
-    rosenbaum_gamma: Number
-    e_value: Number
-    hidden_confounder: HiddenConfounder
-    definitions: list[Definition]
-
-
-class Subgroup(_Part):
-    """The effect in one level of a variable."""
-
-    variable: str
-    level: str
-    entrants: Count
-    effect_points: Figure
-    contrast_p_holm: Annotated[float, Field(ge=0, le=1)] | None
-
-
-class Notice(_Part):
-    """A code and its sentence."""
-
-    code: str
-    text: str = ""
-    text_fr: str = ""
-    text_en: str = ""
-
-
-class Verdict(_Part):
-    """The grade of evidence and its reasons."""
-
-    grade: Grade
-    reasons: list[Notice]
-
-
-class Nation(_Part):
-    """What only the nation has: its regions side by side and how far they differ."""
-
-    regions: list[dict[str, Any]]
-    heterogeneity: dict[str, Any]
-
-
-class Results(_Part):
+class Results(Part):
     """Everything published about one territory.
 
     Attributes follow the keys of ``results/<code>.json``; percent and percentage points.
@@ -348,7 +150,7 @@ class Results(_Part):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the same rows as plain values: counts stay whole numbers, None where nothing."""
-        return [_row(self, **row) for row in _rows(self)]
+        return tidy_rows(self)
 
     def summary(self, language: Language | None = None) -> pd.DataFrame:
         """Return the headline as a small table of text (label, value, interval)."""
@@ -416,62 +218,3 @@ def _bare(tree: Any) -> Any:
             if not (key in _ONLY_WHEN_SET and value in (None, False))
         }
     return [_bare(item) for item in tree] if isinstance(tree, list) else tree
-
-
-def _rows(results: Results) -> list[dict[str, Any]]:
-    head = results.headline
-    rows: list[dict[str, Any]] = [
-        {"effect": head.effect_points, "uplift": head.uplift_percent, "full": True}
-    ]
-    rows += [
-        {"effect": m.effect_points, "uplift": m.uplift_percent, "method": m.name}
-        for m in results.methods
-        if not m.headline
-    ]
-    rows += [
-        {"effect": d.effect_points, "outcome": d.preset} for d in results.sensitivity.definitions
-    ]
-    rows += [
-        {"effect": s.effect_points, "subgroup": (s.variable, s.level), "entrants": s.entrants}
-        for s in results.subgroups
-    ]
-    return rows
-
-
-def _row(
-    results: Results,
-    *,
-    effect: Figure,
-    uplift: Figure | None = None,
-    method: str | None = None,
-    outcome: str | None = None,
-    subgroup: tuple[str, str] | None = None,
-    entrants: int | None = None,
-    full: bool = False,
-) -> dict[str, Any]:
-    head, study, flow = results.headline, results.study, results.flow
-    return {
-        "territory_level": results.territory.level,
-        "territory_code": results.territory.code,
-        "territory_name": results.territory.name,
-        "outcome": outcome or study.outcome,
-        "horizon_months": study.horizon_months,
-        "subgroup": subgroup[0] if subgroup else None,
-        "subgroup_level": subgroup[1] if subgroup else None,
-        "method": method or study.method,
-        "entrants": flow.entrants if full else entrants,
-        "matched": flow.matched if full else None,
-        "rate_entrants": head.rate_entrants.estimate if full else None,
-        "rate_comparison": head.rate_comparison.estimate if full else None,
-        "effect_points": effect.estimate,
-        "effect_low": effect.low,
-        "effect_high": effect.high,
-        "effect_se": getattr(effect, "se", None),
-        "p_value": getattr(effect, "p_value", None),
-        "uplift_percent": uplift.estimate if uplift else None,
-        "uplift_low": uplift.low if uplift else None,
-        "uplift_high": uplift.high if uplift else None,
-        "additional_returns": head.additional_returns.estimate if full else None,
-        "grade": results.verdict.grade,
-        "withheld": effect.withheld,
-    }

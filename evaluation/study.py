@@ -17,8 +17,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from evaluation._study_faults import as_fault
 from evaluation.errors import EvaluationError, Fault, fail, nearest, refuse
-from evaluation.territories import DEPARTMENTS, REGIONS, Territory
+from evaluation.territories import DEPARTMENTS, REGIONS, Territory, territory
 from evaluation.wording import Language
 
 Preset = Literal[
@@ -64,8 +65,9 @@ class RegisterFiles(_Section):
     """``[register]``: the extracts, relative to the study file; globs allowed.
 
     ``profiles`` names another profile for one table, ``columns`` gives the extract's own name of a
-    column and ``constants`` the value of a column that the extract lacks, each by table;
-    ``options`` picks among a profile's named recodes; ``activity`` names monthly hours worked.
+    column, ``constants`` the value of a column that the extract lacks and ``codes`` what a value of
+    the extract means, each by table; ``options`` picks among a profile's named recodes;
+    ``activity`` names monthly hours worked.
     """
 
     registrations: str
@@ -79,6 +81,7 @@ class RegisterFiles(_Section):
     profiles: dict[str, Profile] = Field(default_factory=dict)
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
     constants: dict[str, dict[str, str | bool | int]] = Field(default_factory=dict)
+    codes: dict[str, dict[str, dict[str, str | bool | int | float]]] = Field(default_factory=dict)
     options: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -175,7 +178,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "disclosure": DisclosureRules,
     "run": RunRules,
 }
-_EXTRACT_KEYS = ("activity", "profiles", "columns", "constants", "options")
+_EXTRACT_KEYS = ("activity", "profiles", "columns", "constants", "codes", "options")
 _DEVIATING = ("cohort", "outcome", "matching", "effects")
 
 
@@ -285,7 +288,13 @@ class Study(BaseModel):
 
 
 def load_study(
-    path: str | Path, overrides: Iterable[str] = (), *, output: str = "", language: str = ""
+    path: str | Path,
+    overrides: Iterable[str] = (),
+    *,
+    output: str = "",
+    language: str = "",
+    region: str | None = None,
+    department: str | None = None,
 ) -> Study:
     """Read a study file and check it whole.
 
@@ -301,6 +310,9 @@ def load_study(
         study's own.
     language : str
         Language instead of ``study.language``; "" for the study's own.
+    region, department : str, optional
+        The territory that will be asked for ("" for the one that is not): a wrong code is refused
+        here, before a register is read. It changes nothing in the study.
 
     Raises
     ------
@@ -308,8 +320,23 @@ def load_study(
         EVAL-101 no such file, EVAL-102 not TOML, EVAL-103 unknown key (with the nearest name),
         EVAL-104 illegal value, EVAL-105 missing key, EVAL-106 output and work overlap,
         EVAL-107 an override that is no ``key=value``, EVAL-108 a word close to an allowed one;
-        all faults at once.
+        all faults at once. EVAL-110, 111, 112 the territory. All speak ``language``, else the
+        study's.
     """
+    try:
+        study = _read(path, overrides, output, language)
+        if region is not None or department is not None:
+            territory(
+                region="" if region is None else region,
+                department="" if department is None else department,
+            )
+    except EvaluationError as error:
+        error.language = "en" if language == "en" else "fr" if language else peek_language(path)
+        raise
+    return study
+
+
+def _read(path: str | Path, overrides: Iterable[str], output: str, language: str) -> Study:
     file = find_file(path)
     try:
         tables = tomllib.loads(file.read_text("utf-8-sig"))
@@ -365,46 +392,11 @@ def _build(
             {**tables, "deviations": deviations, "path": path, "origins": origins}
         )
     except ValidationError as error:
-        raise EvaluationError.of(_as_fault(item, file) for item in error.errors()) from None
+        raise EvaluationError.of(as_fault(item, file) for item in error.errors()) from None
     nested = study.output == study.work or study.output in study.work.parents
     if nested or study.work in study.output.parents:
         fail("EVAL-106", file=file, output=study.run.output, work=study.run.work)
     return study
-
-
-_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "n ≥", "max_length": "n ≤"}
-_KINDS = {
-    "int": "1, 2, 3 …", "float": "0.2", "decimal": "0.2", "bool": "true | false",
-    "string": '"…"', "tuple": "[…, …]", "date": "2023-12-31",
-}  # fmt: skip
-
-
-def _as_fault(item: Any, file: str) -> Fault:
-    """Turn one finding of pydantic into a fault whose wording needs no translation."""
-    key = ".".join(str(part) for part in item["loc"] if not isinstance(part, int))
-    if item["type"] == "missing":
-        return Fault("EVAL-105", {"file": file, "key": key})
-    value = item["input"]
-    shown = str(value) if isinstance(value, (str, int, float, bool, date)) else "…"
-    data: dict[str, Any] = {"file": file, "key": key, "value": shown, "allowed": _allowed(item)}
-    if item["type"] == "literal_error":
-        data["allowed"] = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        close = nearest(str(value), data["allowed"].split(", "))
-        if "," not in close:
-            return Fault("EVAL-108", {**data, "nearest": close})
-    return Fault("EVAL-104", data)
-
-
-def _allowed(item: Any) -> str:
-    context = item.get("ctx", {})
-    bounds = [f"{sign} {context[name]}" for name, sign in _BOUNDS.items() if name in context]
-    if bounds:
-        return " ".join(bounds)
-    if item["type"] == "value_error":
-        return str(item["msg"]).removeprefix("Value error, ")
-    if "pattern" in context:
-        return str(context["pattern"])
-    return _KINDS.get(str(item["type"]).split("_")[0], str(item["type"]))
 
 
 def _unknown(tables: Mapping[str, Any], file: str) -> list[Fault]:

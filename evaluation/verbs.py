@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from evaluation.errors import EvaluationError, EvaluationWarning, fail, nearest
 from evaluation.study import Study
 from evaluation.territories import NATION, REGIONS, Territory, territory
-from evaluation.wording import Language
+from evaluation.wording import LANGUAGES, Language
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,21 +39,28 @@ _OUTCOME_OF_FRAME = "evaluation_outcome"
 
 
 def _in_its_language(verb: Callable[P, R]) -> Callable[P, R]:
-    """Let refusals and warnings speak the language of the study they concern."""
+    """Let refusals and warnings speak ``language=``, else the study's language, else French."""
 
     @wraps(verb)
     def speaking(*args: P.args, **kwargs: P.kwargs) -> R:
-        study = _study_of(args[0]) if args else None
-        if study is None:
+        spoken = _language(kwargs.get("language"), args[0] if args else None)
+        if spoken is None:
             return verb(*args, **kwargs)
         try:
-            with _warnings_in(study.language):
+            with _warnings_in(spoken):
                 return verb(*args, **kwargs)
         except EvaluationError as error:
-            error.language = study.language
+            error.language = spoken
             raise
 
     return speaking
+
+
+def _language(asked: object, data: object) -> Language | None:
+    """Return the language asked for, else that of the study behind ``data``, if there is one."""
+    study = _study_of(data)
+    chosen = next((known for known in LANGUAGES if known == asked), None)
+    return chosen or (study.language if study else None)
 
 
 @contextmanager
@@ -325,6 +332,8 @@ def compare(
     data: Cohort | pd.DataFrame,
     methods: Sequence[str] = (),
     outcome: str | None = None,
+    *,
+    language: str | None = None,
     **options: Any,
 ) -> Comparison:
     """Estimate the same effect with several methods, side by side.
@@ -337,17 +346,26 @@ def compare(
         Names of methods; for a cohort the study's ``compare_methods`` by default.
     outcome : str, optional
         As for :func:`estimate`.
+    language : {"fr", "en"}, optional
+        Language of what is shown and said; the study's by default, French for plain data.
     **options
         Options of :func:`match` common to all methods.
+
+    Raises
+    ------
+    EvaluationError
+        EVAL-122 no such language; whatever :func:`match` and :func:`estimate` raise.
     """
     from evaluation.comparison import grid
 
+    if language not in (None, *LANGUAGES):
+        fail("EVAL-122", value=language, allowed=list(LANGUAGES))
     study = _study_of(data)
     names = list(methods) or (list(study.effects.compare_methods) if study else ["nearest"])
     return grid(
         [(name, {"method": name}) for name in names],
         lambda chosen: estimate(match(data, **options, **chosen), outcome),
-        language=study.language if study else "en",
+        language=_language(language, data) or "fr",
         **({"min_cell": study.disclosure.min_cell} if study else {}),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import re
 import subprocess
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 import evaluation
 from evaluation.cli import app
 from evaluation.errors import warn
+from evaluation.pipeline.manifest import digests, write_manifest
 from evaluation.wording import message
 
 STUDY = """
@@ -33,6 +36,7 @@ output = "out"
 matching.caliper = 0.25
 """
 runner = CliRunner()
+ROOT = Path(evaluation.__file__).parents[1]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -165,6 +169,46 @@ def test_show_gives_value_and_origin(study: str) -> None:
     assert "territory.94.matching.caliper = 0.25  # file" in text
 
 
+def test_show_refuses_what_run_would_refuse(study: str) -> None:
+    words = ("--set", "matching.method=nearst", "--set", 'matching.exact=["sexe"]')
+    asked = ["EVAL-400", "EVAL-401"]
+    for verb in (("show", study), ("run", study, "--region", "24")):
+        code, text = call(*verb, *words)
+        assert code == 2, verb
+        assert sorted(set(re.findall(r"EVAL-\d{3}", text))) == asked, verb
+    assert call("show", study)[0] == 0
+
+
+def test_a_territory_cannot_deviate_to_a_method_that_does_not_exist(study: str) -> None:
+    file = Path(study)
+    file.write_text(file.read_text("utf-8") + 'matching.method = "radiuss"\n', "utf-8")
+    for words in (("show", study), ("run", study, "--region", "24")):
+        code, text = call(*words)
+        assert code == 2, words
+        assert '"radius"' in text or "“radius”" in text, words
+
+
+@pytest.mark.parametrize(("stated", "shown"), [(11, ""), (30, ""), (5, "is 5"), (None, "is –")])
+def test_verify_does_not_trust_a_threshold_under_the_default(
+    tmp_path: Path, stated: int | None, shown: str
+) -> None:
+    results = tmp_path / "results" / "24.json"
+    results.parent.mkdir()
+    results.write_text('{"flow": {"entrants": 40}}', "utf-8")
+    rules = {} if stated is None else {"min_cell": stated}
+    manifest = {"territories": {}, "language": "en", "parameters": {"disclosure": rules}}
+    write_manifest(tmp_path, {**manifest, "files": digests(tmp_path)})
+    code, text = call("verify", str(tmp_path), "--disclosure")
+    assert code == (3 if shown else 0), text
+    assert ("[EVAL-128]" in text) == bool(shown)
+    assert shown in text
+    results.write_text('{"flow": {"entrants": 7}}', "utf-8")
+    write_manifest(tmp_path, {**manifest, "files": digests(tmp_path)})
+    code, text = call("verify", str(tmp_path), "--disclosure")
+    assert code == 3
+    assert "24.json:flow.entrants" in text
+
+
 def test_init_writes_a_file_once(tmp_path: Path) -> None:
     file = tmp_path / "new.toml"
     assert call("init", "--output", str(file), "--profile", "dpae")[0] == 0
@@ -214,10 +258,9 @@ def test_an_unforeseen_fault_is_named_not_quoted(
 
 
 def python(*words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
-    root = str(Path(evaluation.__file__).parents[1])
     return subprocess.run(
         [sys.executable, *words], capture_output=True, check=False, timeout=60,
-        env={**os.environ, "PYTHONPATH": root, **more},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **more},
     )  # fmt: skip
 
 
@@ -229,6 +272,34 @@ def test_french_text_reaches_a_console_that_lacks_its_letters() -> None:
     ran = python("-m", "evaluation", "run", "é.toml", PYTHONIOENCODING="cp1252")
     assert ran.returncode == 2
     assert "é.toml" in ran.stderr.decode("cp1252")
+
+
+PACKAGES = sorted(
+    path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+    for path in (ROOT / "evaluation").rglob("__init__.py")
+    if "attach(" in path.read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_lazy_package_gives_what_type_checkers_see(name: str) -> None:
+    """The imports under TYPE_CHECKING and the names that load when used are the same."""
+    package = importlib.import_module(name)
+    tree = ast.parse(Path(str(package.__file__)).read_text("utf-8"))
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(f"{name}.")
+        for alias in node.names
+        if (node.module, alias.name) != ("evaluation._lazy", "attach")
+    }
+    assert sorted(seen) == package.__all__
+    assert set(package.__all__) <= set(dir(package))
+    for attribute, module in seen.items():
+        there = getattr(importlib.import_module(str(module)), attribute)
+        assert getattr(package, attribute) is there
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        getattr(package, "nothing")  # noqa: B009
 
 
 def test_heavy_packages_stay_out_of_import_and_help() -> None:

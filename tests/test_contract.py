@@ -323,20 +323,45 @@ def test_results_do_not_depend_on_the_order_of_rows_or_on_files(
 
 
 @pytest.mark.notebook
-def test_papermill_by_hand_refuses_a_region_that_lost_its_zero(
-    register: Path, tmp_path: Path
-) -> None:
+def test_papermill_by_hand_refuses_a_region_that_lost_its_zero(tmp_path: Path) -> None:
+    """First of all: the tables of this study do not exist, and nobody has looked for them."""
     words = [str(notebook_path("region_report")), str(tmp_path / "out.ipynb")]
-    words += ["-p", "study", str(register / "study.toml"), "-p", "region", "01"]
+    words += ["-p", "study", str(write(tmp_path)), "-p", "region", "01"]
     words += ["-p", "output", str(tmp_path / "report"), "--no-progress-bar"]
     done = subprocess.run(
         [sys.executable, "-m", "papermill", *words], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 1
     assert "EVAL-111" in done.stderr
+    assert "EVAL-2" not in done.stderr
     assert "-r region 01" in done.stderr
     assert "unknown parameter" not in done.stderr
     assert not (tmp_path / "report").exists()
+    assert not (tmp_path / ".work").exists()
+
+
+@pytest.mark.parametrize(("language", "spoken"), [(None, "fr"), ("fr", "fr"), ("en", "en")])
+def test_plain_data_speak_french_unless_asked_otherwise(
+    language: Language | None, spoken: Language
+) -> None:
+    rng = np.random.default_rng(4)
+    arm = np.arange(300) < 60
+    frame = pd.DataFrame({"treat": arm.astype(int), "x": rng.normal(size=300),
+                          "y": rng.random(300) < 0.3})  # fmt: skip
+    told = {"treatment": "treat", "covariates": ["x"], "outcome": "y", "caliper": 0.01}
+    with pytest.warns(ev.EvaluationWarning) as seen:
+        compared = ev.compare(frame, ["nearest"], language=language, **told)
+    assert next(iter(compared.summary().columns)) == message("compare.effect", spoken)
+    ours = [item.message for item in seen if isinstance(item.message, ev.EvaluationWarning)]
+    assert {warning.language for warning in ours} == {spoken}
+    with pytest.raises(ev.EvaluationError) as caught:
+        ev.compare(frame, ["nearst"], language=language, **told)
+    assert str(caught.value) == caught.value.text(spoken)
+
+
+def test_a_language_that_nobody_speaks_is_refused() -> None:
+    with pytest.raises(ev.EvaluationError, match="EVAL-122"):
+        ev.compare(pd.DataFrame({"treat": [0, 1]}), language="de", treatment="treat")
 
 
 @pytest.mark.notebook
@@ -359,7 +384,7 @@ def test_a_notebook_runs_from_its_own_folder(register: Path, results: Path, tmp_
 
 
 def test_notebooks_carry_no_tag_that_hides_a_failure() -> None:
-    for name in ("region_report", "national_summary", "lalonde_benchmark"):
+    for name in ("region_report", "national_summary", "lalonde_benchmark", "clock"):
         cells = json.loads(notebook_path(name).read_text("utf-8"))["cells"]
         tags = {tag for cell in cells for tag in cell["metadata"].get("tags", [])}
         assert tags <= {"parameters"}, name

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import evaluation
 from evaluation.cli import app
+from evaluation.clocks import CLOCKS
 from evaluation.pipeline.notebooks import notebook_path, parameters_of, read_notebook
 from evaluation.pipeline.runner import run_notebook
+from evaluation.pipeline.traces import in_html
 from evaluation.simulation import simulate
 from evaluation.study import load_study
 
-NAMES = ("region_report", "national_summary", "lalonde_benchmark")
+NAMES = ("region_report", "national_summary", "lalonde_benchmark", "clock")
 ROOT = Path(evaluation.__file__).parents[1]
 
 
@@ -91,10 +95,40 @@ def test_lalonde_finds_the_experiment_and_the_published_estimate(tmp_path: Path)
     assert "-8498 dollars" in text
     cells = {cell.id: cell for cell in nbformat.read(ran.notebook, as_version=4).cells}
     table = cells["table"].outputs[0].data["text/html"]
-    assert "entropy_balancing" in table
+    # The published value and ours stand side by side in the row of the method.
+    row = next(row for row in table.split("<tr") if "<th>entropy_balancing</th>" in row)
+    assert row.count("<td>1406.0</td>") == 2
     assert table.count("1406.0") == 2
+    assert in_html(table) == []
     image = cells["plot"].outputs[0]
     assert image.metadata["image/png"]["alt"].startswith("Effets estimés")
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_the_clock_alone_invents_an_effect(tmp_path: Path) -> None:
+    given = {"folder": str(tmp_path / "register"), "scale": 0.1}
+    source = notebook_path("clock")
+    ran = run_notebook(source, tmp_path / "clock.ipynb", given, cell_timeout=120)
+    assert ran.error == ""
+    outputs = [
+        output
+        for cell in nbformat.read(ran.notebook, as_version=4).cells
+        for output in cell.get("outputs", [])
+    ]
+    pages = [o.data["text/html"] for o in outputs if "text/html" in o.get("data", {})]
+    rows = {
+        row.partition("</th>")[0]: [float(x) for x in re.findall(r"<td>([-\d.]+)</td>", row)]
+        for row in pages[-1].split("<th>")[1:]
+    }
+    shown = {name: values for name, values in rows.items() if values}
+    assert list(shown) == list(CLOCKS)
+    _, low, high, added = shown["default"]
+    assert low < 0 < high
+    assert added == 0
+    assert shown["never_entered"][-1] < -1
+    image = next(o for o in outputs if "image/png" in o.get("data", {}))
+    assert image.metadata["image/png"]["alt"].startswith("Effet estimé d'un programme sans effet")
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +194,5 @@ def test_a_notebook_by_hand_gives_the_same_numbers(demonstration: Path, tmp_path
 
 
 def _people(folder: Path) -> list[str]:
-    import pandas as pd
-
     table = pd.read_parquet(folder / "registrations.parquet", columns=["person_id"])
     return sorted(table["person_id"].unique())[:: max(1, len(table) // 400)]

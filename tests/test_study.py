@@ -10,6 +10,7 @@ import pytest
 from evaluation.errors import EvaluationError, EvaluationWarning
 from evaluation.study import Study, load_study
 from evaluation.territories import territory
+from evaluation.wording import Language
 
 MINIMAL = """
 [study]
@@ -68,6 +69,55 @@ def test_a_misspelt_key_is_an_error_that_proposes_the_nearest(
     assert hint in str(caught.value)
 
 
+def test_allowed_names_are_listed_where_none_is_near(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        load_study(write(tmp_path), ["zzzzzz.q=1", "matching.xyzxyz=1"])
+    assert codes(caught) == ["EVAL-103", "EVAL-103"]
+    fr, en = caught.value.text("fr"), caught.value.text("en")
+    assert "Vouliez-vous dire" not in fr
+    assert "Did you mean" not in en
+    assert fr.count("Valeurs permises : ") == 2
+    assert "Valeurs permises : method, distance, ratio" in fr
+    assert en.count("Allowed: ") == 2
+    near = EvaluationError("EVAL-103", file="x", key="ratioo", nearest="ratio").text("en")
+    assert 'Did you mean "ratio"?' in near
+    both = {"method": "ipw", "option": "q", "nearest": "a, b", "allowed": ["a", "b"]}
+    assert (
+        EvaluationError("EVAL-402", **both)
+        .text("en")
+        .endswith("\n  → Options of this method: a, b.")
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ({"region": 1, "department": ""}, "EVAL-111"),
+        ({"region": "99"}, "EVAL-112"),
+        ({"region": "", "department": ""}, "EVAL-110"),
+        ({"region": "24", "department": "18"}, "EVAL-110"),
+    ],
+)
+def test_a_wrong_territory_is_refused_with_the_study(
+    tmp_path: Path, place: dict[str, str], code: str
+) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        load_study(write(tmp_path), language="en", **place)
+    assert codes(caught) == [code]
+    assert str(caught.value) == caught.value.text("en")
+    assert load_study(write(tmp_path), region="24", department="") == load_study(write(tmp_path))
+
+
+@pytest.mark.parametrize(("asked", "spoken"), [("", "en"), ("fr", "fr"), ("en", "en")])
+def test_a_refusal_speaks_the_language_asked_for_else_the_study_s(
+    tmp_path: Path, asked: str, spoken: Language
+) -> None:
+    file = write(tmp_path, MINIMAL.replace('"demo"', '"demo"\nlanguage = "en"'))
+    with pytest.raises(EvaluationError) as caught:
+        load_study(file, ["matching.ratioo=1"], language=asked)
+    assert str(caught.value) == caught.value.text(spoken)
+
+
 def test_all_faults_of_the_file_are_named_at_once(tmp_path: Path) -> None:
     text = MINIMAL + "\n[matching]\ncalliper = 0.1\n[outcme]\npreset = 'es47'\n"
     with pytest.raises(EvaluationError) as caught:
@@ -86,6 +136,10 @@ def test_all_faults_of_the_file_are_named_at_once(tmp_path: Path) -> None:
         ("cohort.entry_window=[2023-12-31, 2023-01-01]", "EVAL-104", "entry_window[0]"),
         ("cohort.duration_classes=[3, 0]", "EVAL-104", "0 < a < b"),
         ('effects.compare_methods=["ipw"]', "EVAL-104", "n ≥ 4"),
+        ('effects.compare_methods=["ipw"]', "EVAL-104", '["ipw"]'),
+        ("cohort.duration_classes=[3, 0]", "EVAL-104", "[3, 0]"),
+        ("cohort.entry_window=[2023-12-31, 2023-01-01]", "EVAL-104", '"2023-12-31", "2023-01-01"'),
+        ("cohort.ages=[60, 20]", "EVAL-104", "cohort.ages"),
         ("register.profile=flat", "EVAL-104", "cog_vintage"),
         ("run.work=../x/y", "EVAL-106", "../x"),
         ("matching.ratio", "EVAL-107", "matching.ratio=1"),

@@ -19,7 +19,7 @@ from evaluation.disclosure import audit, protect
 from evaluation.effects.estimates import TerritoryEstimates
 from evaluation.errors import EvaluationError, EvaluationWarning, Fault
 from evaluation.matching import match_frame
-from evaluation.matching.design import build_design
+from evaluation.matching.score.design import build_design
 from evaluation.pipeline.manifest import digests, verify, write_manifest
 from evaluation.pipeline.notebooks import notebook_path
 from evaluation.pipeline.runner import run_notebook
@@ -298,7 +298,7 @@ def test_traces_are_recognised_and_figures_are_not() -> None:
     assert in_text("285012A12345678") == ["nir"]
     assert in_text("paec8wphp pbx2eng4d p4v8yuslx") == ["pseudonyms"]
     assert in_html("<table><tr><th>person_id</th></tr></table>") == ["key_column"]
-    rows_ = "<tr><td>1</td></tr>" * 21
+    rows_ = "<tr><td>1</td></tr>" * 12
     assert in_html(f'<table border="1" class="dataframe">{rows_}</table>') == ["rows"]
     assert in_text("13,1 % contre 10,3 % (2023-01-01, lolf_p102, EVAL-412)") == []
     assert in_html("<table><tr><th>contract_id répété</th><td>377</td></tr></table>") == []

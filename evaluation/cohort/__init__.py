@@ -7,26 +7,23 @@ covariate may look past its row's index date.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "build_cohort": "evaluation.cohort.build",
-    "Cohort": "evaluation.cohort.types",
-    "Flow": "evaluation.cohort.types",
-    "FlowStep": "evaluation.cohort.types",
-    "Variable": "evaluation.cohort.types",
-    "declared_variables": "evaluation.cohort.variables",
-}
+from evaluation._lazy import attach
 
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from evaluation.cohort.build import build_cohort as build_cohort
+    from evaluation.cohort.types import Cohort as Cohort
+    from evaluation.cohort.types import Flow as Flow
+    from evaluation.cohort.types import FlowStep as FlowStep
+    from evaluation.cohort.types import Variable as Variable
+    from evaluation.cohort.variables import declared_variables as declared_variables
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluation.cohort' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "build": "build_cohort",
+        "types": "Cohort Flow FlowStep Variable",
+        "variables": "declared_variables",
+    },
+)

@@ -2,49 +2,40 @@
 
 In: a matched problem (arms, weights, covariates, score) from any DataFrame. Out: balance, overlap,
 weights and entrants kept, each with a figure that shows no small count. Every statistic is
-declared once, in ``statistics``. Must never know an outcome, the cohort or the register.
+declared once, per covariate in ``statistics``, for the sample in ``measures``. Must never know an
+outcome, the cohort or the register.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evaluation._lazy import attach
 
 if TYPE_CHECKING:
-    from evaluation.diagnostics.balance import Balance, balance_of
-    from evaluation.diagnostics.kept import Kept, kept_of
-    from evaluation.diagnostics.overlap import Overlap, overlap_of
-    from evaluation.diagnostics.statistics import STATISTICS, Statistic
-    from evaluation.diagnostics.weights import Weights, weights_of
+    from evaluation.diagnostics.balance import Balance as Balance
+    from evaluation.diagnostics.balance import balance_of as balance_of
+    from evaluation.diagnostics.kept import Kept as Kept
+    from evaluation.diagnostics.kept import kept_of as kept_of
+    from evaluation.diagnostics.measures import MEASURES as MEASURES
+    from evaluation.diagnostics.measures import Diagnosis as Diagnosis
+    from evaluation.diagnostics.measures import Measure as Measure
+    from evaluation.diagnostics.measures import diagnose as diagnose
+    from evaluation.diagnostics.overlap import Overlap as Overlap
+    from evaluation.diagnostics.overlap import overlap_of as overlap_of
+    from evaluation.diagnostics.statistics import STATISTICS as STATISTICS
+    from evaluation.diagnostics.statistics import Statistic as Statistic
+    from evaluation.diagnostics.weights import Weights as Weights
+    from evaluation.diagnostics.weights import weights_of as weights_of
 
-__all__ = [
-    "STATISTICS",
-    "Balance",
-    "Kept",
-    "Overlap",
-    "Statistic",
-    "Weights",
-    "balance_of",
-    "kept_of",
-    "overlap_of",
-    "weights_of",
-]
-
-_HOMES = {
-    "Balance": "balance",
-    "balance_of": "balance",
-    "Kept": "kept",
-    "kept_of": "kept",
-    "Overlap": "overlap",
-    "overlap_of": "overlap",
-    "STATISTICS": "statistics",
-    "Statistic": "statistics",
-    "Weights": "weights",
-    "weights_of": "weights",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"evaluation.diagnostics.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "balance": "Balance balance_of",
+        "kept": "Kept kept_of",
+        "measures": "Diagnosis MEASURES Measure diagnose",
+        "overlap": "Overlap overlap_of",
+        "statistics": "STATISTICS Statistic",
+        "weights": "Weights weights_of",
+    },
+)

@@ -7,28 +7,28 @@ Must never know reporting, read a register, publish a number or write under the 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "Effect": "evaluation.effects.effect",
-    "Interval": "evaluation.effects.types",
-    "Support": "evaluation.effects.types",
-    "TerritoryEstimates": "evaluation.effects.estimates",
-    "Uplift": "evaluation.effects.types",
-    "estimate": "evaluation.effects.estimation",
-    "estimate_nation": "evaluation.effects.pooling",
-    "estimate_territory": "evaluation.effects.territory",
-}
+from evaluation._lazy import attach
 
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from evaluation.effects.effect import Effect as Effect
+    from evaluation.effects.estimates import TerritoryEstimates as TerritoryEstimates
+    from evaluation.effects.estimation import estimate as estimate
+    from evaluation.effects.pooling import estimate_nation as estimate_nation
+    from evaluation.effects.territory import estimate_territory as estimate_territory
+    from evaluation.effects.types import Interval as Interval
+    from evaluation.effects.types import Support as Support
+    from evaluation.effects.types import Uplift as Uplift
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluation.effects' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "effect": "Effect",
+        "types": "Interval Support Uplift",
+        "estimates": "TerritoryEstimates",
+        "estimation": "estimate",
+        "pooling": "estimate_nation",
+        "territory": "estimate_territory",
+    },
+)

@@ -8,26 +8,29 @@ Must never know what a register, a cohort or an outcome is.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "match_frame": "evaluation.matching.frame",
-    "Matched": "evaluation.matching.result",
-    "PropensityModel": "evaluation.matching.propensity",
-    "fit_propensity": "evaluation.matching.propensity",
-    "register_method": "evaluation.matching.registry",
-    "method": "evaluation.matching.registry",
-    "methods": "evaluation.matching.registry",
-    "Problem": "evaluation.matching.types",
-    "Weighted": "evaluation.matching.types",
-    "Nuisance": "evaluation.matching.types",
-}
+from evaluation._lazy import attach
 
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from evaluation.matching.frame import match_frame as match_frame
+    from evaluation.matching.registry import method as method
+    from evaluation.matching.registry import methods as methods
+    from evaluation.matching.registry import register_method as register_method
+    from evaluation.matching.result import Matched as Matched
+    from evaluation.matching.score.propensity import PropensityModel as PropensityModel
+    from evaluation.matching.score.propensity import fit_propensity as fit_propensity
+    from evaluation.matching.types import Nuisance as Nuisance
+    from evaluation.matching.types import Problem as Problem
+    from evaluation.matching.types import Weighted as Weighted
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluation.matching' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "frame": "match_frame",
+        "result": "Matched",
+        "score.propensity": "PropensityModel fit_propensity",
+        "registry": "register_method method methods",
+        "types": "Problem Weighted Nuisance",
+    },
+)

@@ -7,26 +7,32 @@ must never compute a statistic nor see a row of the register.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "Ran": "evaluation.pipeline.runner",
-    "Request": "evaluation.pipeline.request",
-    "Report": "evaluation.pipeline.report",
-    "notebook_path": "evaluation.pipeline.notebooks",
-    "parameters_of": "evaluation.pipeline.notebooks",
-    "render_folder": "evaluation.pipeline.pages",
-    "run": "evaluation.pipeline.conductor",
-    "run_notebook": "evaluation.pipeline.runner",
-    "verify": "evaluation.pipeline.manifest",
-    "write_annex": "evaluation.pipeline.annex",
-}
+from evaluation._lazy import attach
 
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from evaluation.pipeline.annex import write_annex as write_annex
+    from evaluation.pipeline.conductor import run as run
+    from evaluation.pipeline.manifest import verify as verify
+    from evaluation.pipeline.notebooks import notebook_path as notebook_path
+    from evaluation.pipeline.notebooks import parameters_of as parameters_of
+    from evaluation.pipeline.pages import render_folder as render_folder
+    from evaluation.pipeline.report import Report as Report
+    from evaluation.pipeline.request import Request as Request
+    from evaluation.pipeline.runner import Ran as Ran
+    from evaluation.pipeline.runner import run_notebook as run_notebook
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluation.pipeline' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "runner": "Ran run_notebook",
+        "request": "Request",
+        "report": "Report",
+        "notebooks": "notebook_path parameters_of",
+        "pages": "render_folder",
+        "conductor": "run",
+        "manifest": "verify",
+        "annex": "write_annex",
+    },
+)

@@ -37,9 +37,6 @@ class Request:
 
 def check_request(request: Request) -> list[Territory]:
     """Return the territories asked for; raise every fault of the request at once."""
-    from evaluation.cohort.outcomes import months_observed
-    from evaluation.matching.registry import method
-
     faults: list[Fault] = []
     places: list[Territory] = []
     asked = [{"region": code} for code in request.regions]
@@ -52,16 +49,7 @@ def check_request(request: Request) -> list[Territory]:
             continue
         if place not in places:
             places.append(place)
-    try:
-        months_observed(request.study)
-    except EvaluationError as error:
-        faults += error.faults
-    for name in (request.study.matching.method, *request.study.effects.compare_methods):
-        try:
-            method(name)
-        except EvaluationError as error:
-            faults += [fault for fault in error.faults if fault not in faults]
-    faults += _unknown_columns(request.study)
+    faults += study_faults(request.study)
     for name in sorted(set(NOTEBOOKS.values())):
         try:
             path = notebook_path(name)
@@ -70,6 +58,32 @@ def check_request(request: Request) -> list[Territory]:
             faults += error.faults
     refuse(faults)
     return places
+
+
+def study_faults(study: Study) -> list[Fault]:
+    """Return what no run of a study could do, deviations included: months, methods, columns."""
+    from evaluation.cohort.outcomes import months_observed
+    from evaluation.matching.registry import method
+
+    faults: list[Fault] = []
+    try:
+        months_observed(study)
+    except EvaluationError as error:
+        faults += error.faults
+    for name in dict.fromkeys(_methods(study)):
+        try:
+            method(name)
+        except EvaluationError as error:
+            faults += error.faults
+    return faults + _unknown_columns(study)
+
+
+def _methods(study: Study) -> list[str]:
+    named = [study.matching.method, *study.effects.compare_methods]
+    for values in study.deviations.values():
+        named += [values["matching.method"]] if "matching.method" in values else []
+        named += values.get("effects.compare_methods", [])
+    return named
 
 
 def _unknown_columns(study: Study) -> list[Fault]:

@@ -2,7 +2,8 @@
 
 A traceback can quote a person's value, the plain text of an object its rows, a warning a small
 count or the path of a machine; all are replaced before anything is written. Figures receive the
-alternative text that their cell declares.
+alternative text that their cell declares. A notebook run by hand is not cleaned: there our own
+refusals show their sentences alone, an unforeseen exception the traceback that Jupyter gives it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation.pipeline.manifest import NAME, published
+from evaluation.disclosure import DEFAULT_MIN_CELL
+from evaluation.errors import Fault
+from evaluation.pipeline.manifest import NAME, published, read_manifest
 from evaluation.pipeline.traces import in_file
 from evaluation.territories import REGION_OF, REGIONS
 
@@ -17,6 +19,25 @@ COUNTS = frozenset(
      "comparators_enter_later", "removed_entrants", "removed_comparators"}
 )  # fmt: skip
 _SUMS = ("entrants", "eligible", "matched")
+
+
+def disclosure_faults(output: Path) -> list[Fault]:
+    """Return why a report must not be circulated, none when nothing was found.
+
+    The manifest's own threshold is not taken on trust: one that is absent or under the default
+    is a fault (EVAL-128), and counts are then held to the default (EVAL-127).
+    """
+    rules = read_manifest(output).get("parameters", {}).get("disclosure", {})
+    stated = rules.get("min_cell") if isinstance(rules, dict) else None
+    least = max(stated, DEFAULT_MIN_CELL) if isinstance(stated, int) else DEFAULT_MIN_CELL
+    faults = []
+    if stated != least:
+        shown = "–" if stated is None else stated
+        faults.append(Fault("EVAL-128", {"file": NAME, "value": shown, "min_cell": least}))
+    if small := small_counts(output, least):
+        data = {"count": len(small), "min_cell": least, "examples": small[:3]}
+        faults.append(Fault("EVAL-127", data))
+    return faults
 
 
 def small_counts(output: Path, min_cell: int) -> list[str]:

@@ -21,7 +21,7 @@ KEYS = frozenset(
 )  # fmt: skip
 FEWEST = 3
 """Different pseudonyms that one file may hold before it is reported: one may be a product code."""
-ROWS = 20
+ROWS = 11
 
 _NIR = re.compile(
     r"(?<![\w.\-])[12]\d\d(?:0[1-9]|1[0-2]|[2-9]\d)(?:\d\d|2[AB])\d{6}(?:\d\d)?(?![\w.\-])"

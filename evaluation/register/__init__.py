@@ -7,24 +7,20 @@ refused, repaired or dropped. Must never know who is compared with whom, nor ech
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evaluation._lazy import attach
 
 if TYPE_CHECKING:
-    from evaluation.register.quality import QualityReport
-    from evaluation.register.reading import Register, check_register, read_register
+    from evaluation.register.quality import QualityReport as QualityReport
+    from evaluation.register.reading import Register as Register
+    from evaluation.register.reading import check_register as check_register
+    from evaluation.register.reading import read_register as read_register
 
-_HOMES = {
-    "read_register": "evaluation.register.reading",
-    "check_register": "evaluation.register.reading",
-    "Register": "evaluation.register.reading",
-    "QualityReport": "evaluation.register.quality",
-}
-
-__all__ = ["QualityReport", "Register", "check_register", "read_register"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluation.register' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "reading": "read_register check_register Register",
+        "quality": "QualityReport",
+    },
+)

@@ -7,28 +7,24 @@ never receive an unprotected record, a cohort or a register.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evaluation._lazy import attach
 
 if TYPE_CHECKING:
-    from evaluation.reporting.exports import write_exports
-    from evaluation.reporting.national import render_national
-    from evaluation.reporting.paths import page_path
-    from evaluation.reporting.region import render_region
-    from evaluation.reporting.sentences import answer
+    from evaluation.reporting.exports import write_exports as write_exports
+    from evaluation.reporting.national import render_national as render_national
+    from evaluation.reporting.paths import page_path as page_path
+    from evaluation.reporting.region import render_region as render_region
+    from evaluation.reporting.sentences import answer as answer
 
-_HOMES = {
-    "render_region": "region",
-    "render_national": "national",
-    "write_exports": "exports",
-    "page_path": "paths",
-    "answer": "sentences",
-}
-
-__all__ = ["answer", "page_path", "render_national", "render_region", "write_exports"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluation.reporting' has no attribute {name!r}")
-    return getattr(import_module(f"evaluation.reporting.{_HOMES[name]}"), name)
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "region": "render_region",
+        "national": "render_national",
+        "exports": "write_exports",
+        "paths": "page_path",
+        "sentences": "answer",
+    },
+)

@@ -8,16 +8,17 @@ estimated, and nothing that estimates may read the truth.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evaluation._lazy import attach
 
 if TYPE_CHECKING:
-    from evaluation.simulation.generate import Simulated, simulate
+    from evaluation.simulation.generate import Simulated as Simulated
+    from evaluation.simulation.generate import simulate as simulate
 
-__all__ = ["Simulated", "simulate"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("evaluation.simulation.generate"), name)
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "generate": "Simulated simulate",
+    },
+)

@@ -27,6 +27,7 @@ def test_repaired_tables_are_identical(registers: dict[str, Register]) -> None:
     for name in ("registrations", "entries", "hires"):
         csv, parquet = (pd.read_parquet(registers[form].path(name)) for form in registers)
         pd.testing.assert_frame_equal(csv, parquet)
+    assert registers["csv"].digest_content == registers["parquet"].digest_content
 
 
 def test_repairs_of_the_spreadsheet_are_counted(registers: dict[str, Register]) -> None:

@@ -38,6 +38,30 @@ def rewarn(notes: Iterable[Fault]) -> None:
             warn(note.code, stacklevel=3, **note.data)
 
 
+def imputation_note(filled: Iterable[Fault]) -> list[Fault]:
+    """Return one note for all columns whose missing numbers were replaced (EVAL-323).
+
+    Parameters
+    ----------
+    filled : iterable of Fault
+        One a column, with ``column``, ``count`` and ``value``.
+
+    Returns
+    -------
+    list of Fault
+        None or one: columns and medians in the same order, ``count`` of all columns together.
+    """
+    faults = list(filled)
+    if len(faults) < 2:
+        return faults
+    data = {
+        "column": [fault.data["column"] for fault in faults],
+        "count": sum(fault.data["count"] for fault in faults),
+        "value": [f"{fault.data['value']:g}" for fault in faults],
+    }
+    return [Fault("EVAL-323", data)]
+
+
 def build_notes(
     study: Study,
     extract: Extract,

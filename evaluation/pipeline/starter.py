@@ -32,14 +32,21 @@ def starter(profile: str = "toolkit") -> str:
     """Return the text of the study file.
 
     ``[matching]`` and ``[effects]`` are written from the code's own defaults, which the benchmark
-    of methods may move.
+    of methods may move; the files and what else is to be said of them come from the profile.
     """
     text = _TEMPLATE.read_text("utf-8")
     tables = {"matching": MatchingRules().model_dump(), "effects": EffectRules().model_dump()}
     for name, values in tables.items():
         lines = "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
         text = text.replace(f"{{{name}}}\n", f"{lines}\n")
-    return text.replace("{profile}", profile)
+    from evaluation.register.profile import starter_of
+
+    said = {"profile": profile, **starter_of(profile)}
+    for table in ("registrations", "entries", "hires"):
+        said[table] = f'"{said[table]}"'.ljust(35 - len(table))
+    for key, value in said.items():
+        text = text.replace(f"{{{key}}}\n" if key == "more" else f"{{{key}}}", value)
+    return text
 
 
 def _toml(value: Any) -> str:

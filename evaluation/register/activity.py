@@ -15,6 +15,7 @@ import duckdb
 from evaluation.errors import EvaluationError, Fault
 from evaluation.register import expressions
 from evaluation.register.engine import name
+from evaluation.register.names import meaning, simple
 from evaluation.register.prepare import ACTIVITY, HOURS, prepare
 from evaluation.register.profile import Profile
 from evaluation.register.schema import tables
@@ -39,7 +40,7 @@ def read_activity(
     faults: list[Fault] = []
     parts: list[str] = []
     wanted = {key: _names(profile.activity[key]) for key in ("person", "month", "hours")}
-    known = frozenset(n.lower() for names in wanted.values() for n in names)
+    known = frozenset(simple(n) for names in wanted.values() for n in names)
     for number, path in enumerate(paths):
         try:
             source = open_source(
@@ -87,8 +88,7 @@ def _names(names: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _find(source: Source, names: Sequence[str]) -> str | None:
-    spelt = {c.strip().lower(): c for c in reversed(source.types)}
-    return next((spelt[n.lower()] for n in names if n.lower() in spelt), None)
+    return next((found[0] for n in names if (found := meaning(n, source.types))), None)
 
 
 def _part(source: Source, found: dict[str, str]) -> str:
@@ -100,7 +100,7 @@ def _part(source: Source, found: dict[str, str]) -> str:
     return (
         f"SELECT {texts['person']} AS person, "
         f"CASE WHEN regexp_full_match({month}, '[0-9]{{6}}') THEN {month} END AS month, "
-        f"TRY_CAST(replace({texts['hours']}, ',', '.') AS DOUBLE) AS hours "
+        f"{expressions.number(texts['hours'])} AS hours "
         f"FROM {source.relation}"
     )
 

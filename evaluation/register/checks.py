@@ -74,7 +74,8 @@ class Checker:
             self._judge(reading, column, counts, findings)
         findings.faults += self._identities(reading)
         for column in reading.table.columns.values():
-            if column.nullable and column.name not in reading.found:
+            absent = column.name not in reading.found | reading.constants
+            if column.nullable and absent:
                 findings.missing[column.name] = reading.source.rows
         if reading.respelt:
             repair = Repair(reading.table.name, "", "column_name", len(reading.respelt),
@@ -128,15 +129,10 @@ class Checker:
     def _distinct(self, reading: Reading, column: Column) -> dict[str, int]:
         """Count a column by its distinct values."""
         conditions = self._conditions(column, "r", "v")
-        if column.kind in ("code", "text"):
-            mapped = sorted(set(reading.code_maps.get(column.name, {})) - set(column.codes))
-            is_mapped = f"r IN {listed(mapped)}" if mapped else "false"
-            conditions["mapped"] = is_mapped
-            conditions["respelt"] = f"v <> r AND NOT {is_mapped}"
-        if reading.type_of(column.name) == "VARCHAR":
-            conditions["marker"] = marker("f")
-            if column.sql_type == "VARCHAR":
-                conditions["changed"] = "f IS DISTINCT FROM v"
+        conditions |= _respelling(reading, column, "f", "r", "v")
+        text = reading.type_of(column.name) == column.sql_type == "VARCHAR"
+        if text:
+            conditions["changed"] = "f IS DISTINCT FROM v"
         terms = {what: f"sum(n) FILTER ({sql})" for what, sql in conditions.items()}
         return self.row(terms, reading.histogram(column))
 
@@ -175,10 +171,18 @@ class Checker:
         if counts.get("late"):
             late = {**data, "count": counts["late"], "extraction": high}
             findings.faults.append(Fault("EVAL-215", late))
-        for what, kind in _REPAIRS.items():
-            if counts.get(what):
-                repair = Repair(reading.table.name, column.name, kind, counts[what], file)
-                findings.repairs.append(repair)
+        if any(counts.get(what) for what in _REPAIRS):
+            findings.repairs += self._repairs(reading, column, counts)
+
+    def _repairs(self, reading: Reading, column: Column, counts: dict[str, int]) -> list[Repair]:
+        """Return what was repaired in one column, and the SQL of the rows it was repaired in."""
+        f, r, v = (name(prefix + column.name) for prefix in ("f_", "r_", "v_"))
+        where = self._conditions(column, r, v) | _respelling(reading, column, f, r, v)
+        return [
+            Repair(reading.table.name, column.name, kind, counts[what], reading.source.file,
+                   where=where[what])
+            for what, kind in _REPAIRS.items() if counts.get(what)
+        ]  # fmt: skip
 
     def _unreadable(self, reading: Reading, column: Column, data: dict[str, object]) -> Fault:
         if column.kind == "identifier":
@@ -189,7 +193,8 @@ class Checker:
             seen = code_examples(
                 self.connection, rows, condition, allowed=allowed, min_cell=self.min_cell
             )
-            return Fault("EVAL-211", {**data, "examples": seen, "allowed": allowed})
+            return Fault("EVAL-211", {**data, "examples": seen, "allowed": allowed,
+                                      "name": column.name})  # fmt: skip
         data["shapes"] = shapes(self.connection, rows, condition)
         if column.kind == "text":
             return Fault("EVAL-219", {**data, "pattern": column.pattern})
@@ -217,6 +222,19 @@ class Checker:
             unfit = privacy.verdicts(here, person=declared == "person_id")
             faults += [Fault(code, {**data, "count": count}) for code, count in unfit.items()]
         return faults
+
+
+def _respelling(reading: Reading, column: Column, f: str, r: str, v: str) -> dict[str, str]:
+    """Return the SQL of each way in which a found value ``f`` is written another way."""
+    found: dict[str, str] = {}
+    if column.kind in ("code", "text"):
+        mapped = sorted(set(reading.code_maps.get(column.name, {})) - set(column.codes))
+        is_mapped = f"{r} IN {listed(mapped)}" if mapped else "false"
+        found["mapped"] = is_mapped
+        found["respelt"] = f"{v} <> {r} AND NOT {is_mapped}"
+    if reading.type_of(column.name) == "VARCHAR":
+        found["marker"] = marker(f)
+    return found
 
 
 def bad(column: Column, r: str, v: str) -> str:

@@ -28,14 +28,17 @@ _REWRITTEN = {
 def parsed(text: str, order: DateOrder) -> str:
     """Return the SQL date of a text read in ``order``, NULL when it is none.
 
-    ``sas`` reads the number of days since 1 January 1960, and ``01JAN2020``.
+    ``sas`` reads the number of days since 1 January 1960, or of seconds (nine digits or more),
+    ``01JAN2020`` and ``01JAN2020:08:30:00``.
     """
     if order == "sas":
         return (
             f"CASE WHEN regexp_full_match({text}, '-?[0-9]{{1,5}}([.]0+)?') "
             f"THEN DATE '1960-01-01' + CAST(CAST({text} AS DOUBLE) AS INTEGER) "
-            f"WHEN regexp_full_match({text}, '[0-9]{{2}}[A-Za-z]{{3}}[0-9]{{4}}') "
-            f"THEN CAST(try_strptime({text}, '%d%b%Y') AS DATE) END"
+            f"WHEN regexp_full_match({text}, '[0-9]{{9,11}}([.][0-9]+)?') "
+            f"THEN DATE '1960-01-01' + CAST(floor(CAST({text} AS DOUBLE) / 86400) AS INTEGER) "
+            f"WHEN regexp_full_match({text}, '[0-9]{{2}}[A-Za-z]{{3}}[0-9]{{4}}(:.*)?') "
+            f"THEN CAST(try_strptime(left({text}, 9), '%d%b%Y') AS DATE) END"
         )
     pattern, rewritten = _REWRITTEN[order]
     whole = f"regexp_replace({text}, {quote(f'^{pattern}$')}, {quote(rewritten)})"

@@ -80,6 +80,8 @@ def connect(
     """
     # two processes that share a spill folder would overwrite each other's blocks
     spill = work / SPILL / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    # the engine makes the last folder of a path only, and only once it has to spill
+    spill.parent.mkdir(parents=True, exist_ok=True)
     settings: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",

@@ -19,7 +19,7 @@ _INTEGERS = frozenset(
     sign + size for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 ) | {"HUGEINT"}
 _DATES = frozenset(("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"))
-_BLANKS = "' ' || chr(9) || chr(160) || chr(8239)"
+_BLANKS = "' ' || chr(9) || chr(160) || chr(8201) || chr(8239)"
 
 
 def family(sql_type: str) -> str:
@@ -161,22 +161,35 @@ def _text(column: Column, r: str) -> str:
 
 
 def _date(r: str) -> str:
-    """ISO (with or without a time) or day/month/year; anything else is not a date."""
+    """ISO, day/month/year (also with - or .) or 31JAN2020, each with or without a time."""
     stamp = f"CAST(TRY_CAST({r} AS TIMESTAMP) AS DATE)"
+    clock = "([ T:][0-9]{1,2}(:[0-9]{2}){1,2}([.,][0-9]*)?)?"
+    day_first = f"([0-9]{{1,2}})[/.-]([0-9]{{1,2}})[/.-]([0-9]{{4}}){clock}"
+    sas = f"([0-9]{{1,2}}[A-Za-z]{{3}}[0-9]{{4}}){clock}"
+    turned = f"regexp_replace({r}, '^{day_first}$', '\\3-\\2-\\1')"
     return (
         f"CASE WHEN length({r}) = 10 AND {r}[5] = '-' THEN TRY_CAST({r} AS DATE) "
         f"WHEN length({r}) > 10 AND {r}[5] = '-' AND {r}[11] IN (' ', 'T') THEN {stamp} "
-        f"WHEN regexp_full_match({r}, '[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}}') "
-        f"THEN CAST(try_strptime({r}, '%d/%m/%Y') AS DATE) END"
+        f"WHEN regexp_full_match({r}, '{day_first}') THEN TRY_CAST({turned} AS DATE) "
+        f"WHEN regexp_full_match({r}, '{sas}') "
+        f"THEN CAST(try_strptime(regexp_extract({r}, '^{sas}$', 1), '%d%b%Y') AS DATE) END"
     )
 
 
+def number(r: str) -> str:
+    """Return the SQL of a number written with a comma or a point, thousands apart or not."""
+    group = "[ \u00a0\u2009\u202f]([0-9]{3})"
+    apart = f"^([-+]?[0-9]{{1,3}}){group}(?:{group})?(?:{group})?([.,][0-9]*)?$"
+    together = f"regexp_replace({r}, '{apart}', '\\1\\2\\3\\4\\5')"
+    return f"TRY_CAST(replace({together}, ',', '.') AS DOUBLE)"
+
+
 def _integer(r: str) -> str:
-    number = f"TRY_CAST(replace({r}, ',', '.') AS DOUBLE)"
+    value = number(r)
     # the engine would round 12.7 to 13: only whole numbers pass
     return (
-        f"CASE WHEN abs({number}) < 2e9 AND {number} = trunc({number}) "
-        f"THEN CAST({number} AS INTEGER) END"
+        f"CASE WHEN abs({value}) < 2e9 AND {value} = trunc({value}) "
+        f"THEN CAST({value} AS INTEGER) END"
     )
 
 

@@ -13,6 +13,7 @@ from datetime import date
 import duckdb
 
 from evaluation.errors import Fault
+from evaluation.register.arms import as_repair, count_rows, mark_entrants, total
 from evaluation.register.engine import quote
 from evaluation.register.quality import Repair
 from evaluation.register.rows import Rows
@@ -34,8 +35,13 @@ class Links:
 
 
 def rows_of(readings: Sequence[Rows], *, extraction: date | None = None) -> str:
-    """Return the SQL of a whole table: all its files, dates after the extraction emptied."""
-    union = " UNION ALL ".join(rows.sql for rows in readings)
+    """Return the SQL of a whole table: all its files, dates after the extraction emptied.
+
+    The column ``file`` says which of them a row comes from, by position.
+    """
+    union = " UNION ALL ".join(
+        f"SELECT *, {place} AS file FROM ({rows.sql})" for place, rows in enumerate(readings)
+    )
     if extraction is None:
         return union
     after = "> DATE " + quote(extraction.isoformat())
@@ -62,10 +68,11 @@ def check_links(readings: Readings, connection: duckdb.DuckDBPyConnection) -> Li
         Readings of each table's files.
     connection : DuckDBPyConnection
         Where the counting happens; gets the temporary table ``people`` (distinct person and
-        region, ranked) when registrations allow it.
+        region, ranked) when registrations allow it, and ``entrants`` (people with an entry).
     """
     links = Links()
     registrations, entries, hires = (readings[t] for t in ("registrations", "entries", "hires"))
+    mark_entrants(entries, connection)
     for column in registrations[0].table.unique if registrations else ():
         if has(registrations, column):
             _unique(registrations, column, connection, links)
@@ -118,19 +125,20 @@ def _linked(
     table: str, rows: Sequence[Rows], connection: duckdb.DuckDBPyConnection, links: Links
 ) -> None:
     """Count the rows of people who were never registered; refuse when nobody is found."""
-    people = f"SELECT person_id FROM ({rows_of(rows)}) WHERE person_id IS NOT NULL"
-    strange = one(
+    people = f"SELECT person_id, file FROM ({rows_of(rows)}) WHERE person_id IS NOT NULL"
+    tallies = count_rows(
         connection,
-        f"SELECT count(*) FROM ({people}) AS t ANTI JOIN people AS p ON p.person_id = t.person_id",
-    )
-    total = sum(part.count for part in rows)
-    links.facts[f"{table}_linked"] = total - strange
-    data = {"table": table, "count": strange, "total": total}
-    if total and strange == total:
+        f"SELECT t.* FROM ({people}) AS t ANTI JOIN people AS p ON p.person_id = t.person_id",
+        {"unregistered": "true"}, table=table, files=[part.file for part in rows],
+    )  # fmt: skip
+    strange, rows_read = total(tallies, "unregistered"), sum(part.count for part in rows)
+    links.facts[f"{table}_linked"] = rows_read - strange
+    data = {"table": table, "count": strange, "total": rows_read}
+    if rows_read and strange == rows_read:
         links.faults.append(Fault("EVAL-241", data))
     elif strange:
-        links.repairs.append(Repair(table, "", "unregistered", strange))
-        if strange > (1 - _LINKED_AT_LEAST) * total or table == "entries":
+        links.repairs += [as_repair(tally) for tally in tallies]
+        if strange > (1 - _LINKED_AT_LEAST) * rows_read or table == "entries":
             links.notes.append(Fault("EVAL-264", data))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.errors import Fault
@@ -60,6 +61,25 @@ def matching(folder: Path, pattern: str) -> tuple[Path, ...]:
         return (literal.resolve(),)
     found = glob.glob(_pattern(folder, pattern), recursive=True)
     return tuple(sorted({Path(f).resolve() for f in found if Path(f).is_file()}, key=str))
+
+
+def shown_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return what messages call each file: its name, with its folders where two share the name.
+
+    Examples
+    --------
+    >>> list(shown_names([Path("Reg22/de.csv"), Path("Reg24/de.csv"), Path("x/e0.csv")]).values())
+    ['Reg22/de.csv', 'Reg24/de.csv', 'e0.csv']
+    """
+    shown = {path: path.name for path in paths}
+    deepest = max((len(path.parts) for path in paths), default=1)
+    for depth in range(2, deepest + 1):
+        names = list(shown.values())
+        shown = {
+            path: "/".join(path.parts[-depth:]) if names.count(name) > 1 else name
+            for path, name in shown.items()
+        }
+    return shown
 
 
 def _pattern(folder: Path, pattern: str) -> str:

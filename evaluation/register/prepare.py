@@ -16,14 +16,24 @@ from evaluation.errors import Fault, nearest
 from evaluation.register import expressions
 from evaluation.register.dates import DateOrder, evidence, parsed
 from evaluation.register.engine import name, quote
+from evaluation.register.examples import code_examples
+from evaluation.register.names import meaning
 from evaluation.register.profile import Profile
 from evaluation.register.quality import Repair
 from evaluation.register.schema import Table
 from evaluation.register.sources import Source
-from evaluation.register.transforms import TRANSFORMS, Derivation, plain
+from evaluation.register.transforms import (
+    TRANSFORMS,
+    Derivation,
+    plain,
+    translated,
+    unit_of,
+    unknown_unit,
+)
 
 HOURS = "monthly hours"
 ACTIVITY = "activity"
+_COUNTED = ("recode", "unit", "among", "positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,8 @@ class Prepared:
     consumed : frozenset of str
         Columns of the file that the derivations use.
     repairs, faults : tuple
-        Rows left aside, codes recoded; EVAL-223 dates whose order cannot be known.
+        Rows left aside, codes recoded; EVAL-223 dates whose order cannot be known, EVAL-234 a
+        unit that nobody declared.
     """
 
     source: Source
@@ -65,13 +76,15 @@ class _Draft:
     repairs: list[Repair] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     orders: dict[str, DateOrder] = field(default_factory=dict)
+    raws: dict[str, str] = field(default_factory=dict)
 
     def find(self, column: str) -> str | None:
         """Return the file's spelling of a column."""
-        if column in self.source.types:
-            return column
-        spelt = {c.strip().lower(): c for c in reversed(self.source.types)}
-        return spelt.get(column.lower())
+        found = meaning(column, self.source.types)
+        if len(found) > 1:
+            twice = Fault("EVAL-207", {"file": self.source.file, "columns": found})
+            self.faults += [twice] if twice not in self.faults else []
+        return found[0] if found else None
 
     def there(self, way: Derivation) -> bool:
         """Return whether everything a derivation needs is present."""
@@ -93,8 +106,9 @@ class _Draft:
             return f"({self.terms[column[1:]]})"
         found = self.find(column) or column
         self.consumed.add(found)
-        reading = expressions.raw(found, self.source.types[found])
-        return f"CAST({reading} AS VARCHAR)"
+        reading = f"CAST({expressions.raw(found, self.source.types[found])} AS VARCHAR)"
+        self.raws[reading] = name(f"text of {found}")
+        return reading
 
 
 def prepare(
@@ -132,6 +146,7 @@ def prepare(
         if way is not None:
             label = ", ".join(c.removeprefix("@") for c in way.columns) or way.transform
             draft.terms[column] = _sql(draft, column, way)
+            draft.faults += _unknown_units(draft, column, way)
             draft.labels[column] = f"{label} → {column}"
         else:
             draft.faults += _absent(draft, ways)
@@ -142,6 +157,24 @@ def prepare(
     _count_recodes(draft, prepared, wanted)
     return Prepared(prepared, draft.labels, frozenset(draft.consumed), tuple(draft.repairs),
                     tuple(draft.faults))  # fmt: skip
+
+
+def _unknown_units(draft: _Draft, column: str, way: Derivation) -> list[Fault]:
+    """Refuse numbers whose unit neither the profile nor the study declares."""
+    if way.transform != "unit":
+        return []
+    texts = [draft.text(c) for c in way.columns]
+    unknown = unknown_unit(texts, way.options)
+    units = f"SELECT {unit_of(texts[1])} AS r, count(*) AS n FROM {draft.source.relation} "
+    rows = f"{units} WHERE {unknown} GROUP BY ALL"
+    count = draft.connection.execute(f"SELECT coalesce(sum(n), 0) FROM ({rows})").fetchall()[0][0]
+    if not count:
+        return []
+    known = [str(unit) for unit in way.options["factors"]]
+    data = {"file": draft.source.file, "column": draft.find(way.columns[1]), "count": int(count),
+            "table": draft.table.name, "name": column, "allowed": known,
+            "examples": code_examples(draft.connection, rows, "true", allowed=known)}  # fmt: skip
+    return [Fault("EVAL-234", data)]
 
 
 def _absent(draft: _Draft, ways: tuple[Derivation, ...]) -> list[Fault]:
@@ -203,6 +236,11 @@ def _decide_orders(draft: _Draft, wanted: dict[str, tuple[Derivation, ...]]) -> 
 
 
 def _sql(draft: _Draft, column: str, way: Derivation) -> str:
+    made = _made(draft, column, way)
+    return translated(draft.text(way.columns[0]), way.codes, made) if way.codes else made
+
+
+def _made(draft: _Draft, column: str, way: Derivation) -> str:
     if way.transform == "path":
         parts = [quote(draft.place(way)), *(plain(draft.text(c)) for c in way.columns)]
         return " || '-' || ".join(parts)
@@ -215,8 +253,9 @@ def _sql(draft: _Draft, column: str, way: Derivation) -> str:
                 f"SELECT count({texts[0]}) FROM {draft.source.relation}"
             ).fetchall()[0][0]
             draft.repairs.append(
-                Repair(draft.table.name, column, f"date_{order}", int(count), draft.source.file)
-            )
+                Repair(draft.table.name, column, f"date_{order}", int(count), draft.source.file,
+                       where=f"{texts[0]} IS NOT NULL")
+            )  # fmt: skip
         shown = f"CAST({day} AS VARCHAR)" if way.transform == "date" else f"strftime({day}, '%Y')"
         return f"coalesce({shown}, {texts[0]})"
     if way.transform == "category":
@@ -228,7 +267,15 @@ def _relation(draft: _Draft, kept: Source) -> tuple[str, dict[str, str]]:
     """Return the SQL of the file with its derived columns, and the types of all columns."""
     added = {draft.labels[c]: sql for c, sql in draft.terms.items()}
     terms = "".join(f", CAST({sql} AS VARCHAR) AS {name(label)}" for label, sql in added.items())
-    relation = f"(SELECT *{terms} FROM {kept.relation})"
+    inner = kept.relation
+    if draft.raws:
+        # each text is read once, however often the derivations repeat it
+        texts = "".join(f", {sql} AS {alias}" for sql, alias in draft.raws.items())
+        inner = f"(SELECT *{texts} FROM {kept.relation})"
+        for sql, alias in draft.raws.items():
+            terms = terms.replace(sql, alias)
+    aside = f" EXCLUDE ({', '.join(draft.raws.values())})" if draft.raws else ""
+    relation = f"(SELECT *{aside}{terms} FROM {inner})"
     category = draft.labels.get("category")
     if category and draft.active:
         relation = _with_hours(draft, relation, category)
@@ -268,16 +315,17 @@ def _count_recodes(
     """Count the values that a recode changed, and those it left empty."""
     for column, label in draft.labels.items():
         way = next(way for way in wanted[column] if draft.there(way))
-        if way.transform not in ("recode", "unit"):
+        if way.transform not in _COUNTED and not way.codes:
             continue
         first = draft.text(way.columns[0])
-        changed = (
-            f"count_if({first} IS NOT NULL AND {name(label)} <> {first}), "
-            f"count_if({first} IS NOT NULL AND {name(label)} IS NULL)"
-        )
-        row = draft.connection.execute(f"SELECT {changed} FROM {prepared.relation}").fetchall()[0]
-        for kind, count in zip(("recoded", "not_translated"), row, strict=True):
-            if count:
-                draft.repairs.append(
-                    Repair(draft.table.name, column, kind, int(count), draft.source.file)
-                )
+        changed = {
+            "recoded": f"{first} IS NOT NULL AND {name(label)} <> {first}",
+            "not_translated": f"{first} IS NOT NULL AND {name(label)} IS NULL",
+        }
+        terms = ", ".join(f"count_if({condition})" for condition in changed.values())
+        row = draft.connection.execute(f"SELECT {terms} FROM {prepared.relation}").fetchall()[0]
+        draft.repairs += [
+            Repair(draft.table.name, column, kind, int(count), draft.source.file, where=where)
+            for (kind, where), count in zip(changed.items(), row, strict=True)
+            if count
+        ]

@@ -92,6 +92,12 @@ def counts(r: str, *, person: bool, free: bool) -> dict[str, str]:
     email = f"CASE WHEN contains({r}, '@') THEN {match}({r}, {quote(_EMAIL)}) ELSE false END"
     dialled = f"strlen({r}) BETWEEN 10 AND 24 AND {r}[1] IN ('0', '+')"
     phone = f"CASE WHEN {dialled} THEN regexp_full_match({r}, {quote(_PHONE)}) ELSE false END"
+    if free:
+        # bare digits amid words are a telephone number; alone they may be a serial number
+        within = quote(f"(^|[^0-9+])({_PHONE})([^0-9]|$)")
+        amid = quote(f"(^|[^0-9]){_PHONE_DIGITS}[^0-9]|[^0-9]{_PHONE_DIGITS}([^0-9]|$)")
+        said = f"regexp_matches({r}, {within}) OR regexp_matches({r}, {amid})"
+        phone = f"({phone}) OR (CASE WHEN strlen({r}) > 10 THEN {said} ELSE false END)"
     ten = f"strlen({r}) = 10 AND {r}[1] = '0'"
     plain = f"CASE WHEN {ten} THEN regexp_full_match({r}, {quote(_PHONE_DIGITS)}) ELSE false END"
     found = {"nir": nir, "digits": digits, "contact": f"({email}) OR ({phone})",

@@ -1,6 +1,6 @@
 """Column profiles of known extracts: how another system's columns and codes become the toolkit's.
 
-In: a profile's name, and what the study adds. Out: a :class:`Profile` (renamings, constants, code
+In: a profile's name. Out: a :class:`Profile` (renamings, constants, code
 maps, derivations). Each is one TOML file of ``profiles/``; a new extract needs no code. Must never
 open a register file.
 """
@@ -8,19 +8,19 @@ open a register file.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from evaluation.errors import Fault, fail, nearest, refuse
 from evaluation.register.dates import ORDERS, DateOrder
+from evaluation.register.names import simple
 from evaluation.register.schema import TABLES, TableName, tables
 from evaluation.register.transforms import KNOWN, Derivation
-from evaluation.study import RegisterFiles
 
 PARTS = ("columns", "constants", "codes", "derive", "dates", "keep", "shares")
-_HEADS = ("profile", "options", "activity")
+_HEADS = ("profile", "options", "activity", "starter")
 DETAILED = "detailed"
 
 
@@ -65,6 +65,8 @@ class Profile:
         ``{table: columns whose name the study itself gives}``: these may not be absent.
     date_order : str or None
         Order of text dates that the study states.
+    labels : tuple of str
+        French, English.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Profile:
     activity: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, frozenset[str]] = field(default_factory=dict)
     date_order: DateOrder | None = None
+    labels: tuple[str, str] = ("", "")
 
     def source_name(self, table: TableName, column: str) -> str:
         """Return the extract's (first) name of a toolkit column."""
@@ -97,7 +100,7 @@ class Profile:
         return self.constants.get(table, {}).get(column)
 
     def names(self, table: TableName) -> frozenset[str]:
-        """Return all columns of the extract that a table makes use of, in lower case."""
+        """Return all columns of the extract that a table makes use of, their names simplified."""
         direct = {n for c in tables()[table].columns for n in self.source_names(table, c)}
         ways = [way for each in self.derive.get(table, {}).values() for way in each]
         ways += [
@@ -106,7 +109,7 @@ class Profile:
         ]  # fmt: skip
         needed = {c for way in ways for c in way.columns if not c.startswith("@")}
         kept = {self.keep[table]} if table in self.keep else set()
-        return frozenset(name.lower() for name in direct | needed | kept)
+        return frozenset(simple(name) for name in direct | needed | kept)
 
 
 def profiles() -> tuple[str, ...]:
@@ -130,101 +133,15 @@ def load_profile(name: str) -> Profile:
     return parse_profile(name, _declared(name))
 
 
-def profile_of(study_files: RegisterFiles, file: str = "study.toml") -> Profile:
-    """Return the profile of a study: the named one, those of single tables, the study's own words.
+def starter_of(name: str) -> dict[str, str]:
+    """Return what a first study of this profile says of its files, and the lines to fill in.
 
-    Parameters
-    ----------
-    study_files : RegisterFiles
-        The ``[register]`` table.
-    file : str
-        Name of the study file, for messages.
-
-    Raises
-    ------
-    EvaluationError
-        EVAL-201 and EVAL-202 as above; EVAL-224 a table or column of the study file that does not
-        exist; EVAL-225 an option or choice that the profile does not have.
+    Returns
+    -------
+    dict
+        Patterns ``registrations``, ``entries`` and ``hires``; ``more``: commented TOML.
     """
-    refuse(_unknown_words(study_files, file))
-    profile = load_profile(study_files.profile)
-    for table, name in study_files.profiles.items():
-        profile = _take_table(profile, load_profile(name), table)
-    profile = _choose(profile, study_files.options, file)
-    columns = {t: dict(c) for t, c in profile.columns.items()}
-    derive = {t: dict(d) for t, d in profile.derive.items()}
-    for table, named in study_files.columns.items():
-        columns.setdefault(table, {}).update({c: (name,) for c, name in named.items()})
-        for column in named:
-            derive.get(table, {}).pop(column, None)
-    constants = {t: dict(c) for t, c in profile.constants.items()}
-    for table, values in study_files.constants.items():
-        constants.setdefault(table, {}).update({c: _word(v) for c, v in values.items()})
-    asked = {table: frozenset(named) for table, named in study_files.columns.items()}
-    return replace(profile, columns=columns, derive=derive, constants=constants, asked=asked)
-
-
-def _unknown_words(study_files: RegisterFiles, file: str) -> list[Fault]:
-    faults: list[Fault] = []
-    for part in ("columns", "constants"):
-        for table, named in getattr(study_files, part).items():
-            place = f"register.{part}.{table}"
-            if table not in TABLES:
-                faults.append(_misspelt(file, place, table, TABLES))
-                continue
-            columns = tables()[table].columns
-            faults += [_misspelt(file, f"{place}.{c}", c, columns) for c in named
-                       if c not in columns]  # fmt: skip
-    faults += [
-        _misspelt(file, f"register.profiles.{table}", table, TABLES)
-        for table in study_files.profiles if table not in TABLES
-    ]  # fmt: skip
-    return faults
-
-
-def _misspelt(file: str, key: str, word: str, allowed: Iterable[str]) -> Fault:
-    return Fault("EVAL-224", {"file": file, "key": key, "nearest": nearest(word, allowed)})
-
-
-def _take_table(profile: Profile, other: Profile, table: str) -> Profile:
-    """Return ``profile`` with one table read as ``other`` says."""
-    changed: dict[str, Any] = {}
-    for part in PARTS:
-        mine = {t: v for t, v in getattr(profile, part).items() if t != table}
-        theirs = getattr(other, part)
-        changed[part] = {**mine, **({table: theirs[table]} if table in theirs else {})}
-    changed["options"] = {**profile.options, **other.options}
-    if table == "registrations":
-        changed["activity"] = other.activity
-    return replace(profile, **changed)
-
-
-def _choose(profile: Profile, options: Mapping[str, str], file: str) -> Profile:
-    """Return the profile with the study's options applied; the recode takes the column's place."""
-    derive = {t: dict(d) for t, d in profile.derive.items()}
-    known = ["dates", *profile.options]
-    order: DateOrder | None = None
-    faults: list[Fault] = []
-    for option, asked in options.items():
-        choices = ORDERS if option == "dates" else (DETAILED, *profile.options.get(option, {}))
-        if option not in known:
-            faults.append(_option(file, profile.name, option, nearest(option, known)))
-        elif asked not in choices:
-            said = f"{option} = {asked}"
-            faults.append(_option(file, profile.name, said, ", ".join(choices)))
-        elif option == "dates":
-            order = next(o for o in ORDERS if o == asked)
-        elif asked != DETAILED:
-            choice = profile.options[option][asked]
-            way = replace(choice.derivation, required=True)
-            derive.setdefault(choice.table, {})[choice.column] = (way,)
-    refuse(faults)
-    return replace(profile, derive=derive, date_order=order)
-
-
-def _option(file: str, profile: str, key: str, allowed: str) -> Fault:
-    data = {"file": file, "profile": profile, "key": key, "allowed": allowed}
-    return Fault("EVAL-225", data)
+    return {"more": "", **_declared(name).get("starter", {})}
 
 
 def _declared(name: str) -> dict[str, Any]:
@@ -249,13 +166,14 @@ def parse_profile(name: str, declared: dict[str, Any]) -> Profile:
     """Turn the TOML tables of a profile into a :class:`Profile`; EVAL-202 as above."""
     sections = {key: value for key, value in declared.items() if key not in _HEADS}
     refuse(_unknown(name, sections))
+    said = declared.get("profile", {})
     return Profile(
         name=name,
         columns={t: {c: _names(n) for c, n in s.get("columns", {}).items()}
                  for t, s in sections.items()},
-        constants={t: _words(s.get("constants", {})) for t, s in sections.items()},
+        constants={t: words(s.get("constants", {})) for t, s in sections.items()},
         codes={
-            t: {column: _words(codes) for column, codes in s.get("codes", {}).items()}
+            t: {column: words(codes) for column, codes in s.get("codes", {}).items()}
             for t, s in sections.items()
         },
         derive={
@@ -270,6 +188,7 @@ def parse_profile(name: str, declared: dict[str, Any]) -> Profile:
             for option, choices in declared.get("options", {}).items()
         },
         activity=declared.get("activity", {}),
+        labels=(said.get("label_fr", ""), said.get("label_en", "")),
     )  # fmt: skip
 
 
@@ -289,12 +208,14 @@ def _choice(way: Mapping[str, Any]) -> Choice:
     return Choice(table, column, _derivation(rest), labels)  # type: ignore[arg-type]
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """Return a TOML value as a profile compares it: text, a boolean in lower case."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _words(pairs: dict[str, Any]) -> dict[str, str]:
-    return {str(key): _word(value) for key, value in pairs.items()}
+def words(pairs: dict[str, Any]) -> dict[str, str]:
+    """Return ``{code of the extract: toolkit code}`` as texts."""
+    return {str(key): word(value) for key, value in pairs.items()}
 
 
 def _unknown(name: str, sections: dict[str, Any]) -> list[Fault]:

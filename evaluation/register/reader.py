@@ -7,16 +7,20 @@ types of columns, never values.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.errors import Fault, nearest
+from evaluation.errors import Fault
 from evaluation.register import expressions
 from evaluation.register.engine import name, quote
+from evaluation.register.names import meaning
 from evaluation.register.privacy import identifying
 from evaluation.register.profile import Profile
 from evaluation.register.schema import Column, Table
 from evaluation.register.sources import Source
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class Reading:
     code_maps : dict
         ``{column: {code of the extract: code}}``.
     faults : tuple of Fault
-        EVAL-205 missing column, EVAL-208 unusable type, EVAL-209 no row, EVAL-231 a name that
-        identifies.
+        EVAL-205 missing column, EVAL-207 two columns of one name, EVAL-208 unusable type, EVAL-209
+        no row, EVAL-231 a name that identifies.
     constants : dict of str to str
         Values of the profile for columns the extract does not have.
     plain : frozenset of str
@@ -99,6 +103,18 @@ class Reading:
         return self._rows([c for c in self.present if self.native(c)])
 
     @property
+    def values(self) -> str:
+        """SQL of the file's rows with ``f_``, ``r_`` and ``v_<column>``: as found, raw, typed."""
+        raw, typed = ["*"], ["*"]
+        for column in self.present:
+            found, r = self.found[column.name], name("r_" + column.name)
+            reading = expressions.raw(found, self.type_of(column.name), column.kind)
+            raw += [f"{name(found)} AS {name('f_' + column.name)}", f"{reading} AS {r}"]
+            typed.append(f"{self._typed(column, r)} AS {name('v_' + column.name)}")
+        inner = f"SELECT {', '.join(raw)} FROM {self.source.relation}"
+        return f"SELECT {', '.join(typed)} FROM ({inner})"
+
+    @property
     def table_sql(self) -> str:
         """SQL of the typed rows, every declared column in its order; absent ones are NULL."""
         there = {c.name for c in self.present}
@@ -137,8 +153,8 @@ def read_header(
 ) -> Reading:
     """Recognise the columns of a file.
 
-    Names are compared as they are, then without regard to case and blanks. What is missing,
-    unknown, unusable or identifying is kept in the reading, not raised.
+    Names are compared as they are, then without regard to case, accents and blanks. What is
+    missing, unknown, unusable or identifying is kept in the reading, not raised.
 
     Parameters
     ----------
@@ -155,16 +171,16 @@ def read_header(
     found: dict[str, str] = {}
     respelt: list[str] = []
     faults: list[Fault] = []
+    absent: list[str] = []
     constants = {
         column: value
         for column in table.columns
         if (value := profile.constant(table.name, column)) is not None
     }
-    plain = {column.strip().lower(): column for column in reversed(source.types)}
     for column in table.columns.values():
         names = profile.source_names(table.name, column.name)
         wanted = names[0]
-        match = made.get(column.name) or _named(names, source, plain)
+        match = made.get(column.name) or _named(names, source, faults)
         if match is not None:
             found[column.name] = match
             constants.pop(column.name, None)
@@ -173,9 +189,10 @@ def read_header(
         elif column.name in profile.asked.get(table.name, ()) or (
             column.required and column.name not in constants
         ):
-            faults.append(_missing(source, wanted))
+            absent.append(wanted)
     used = consumed | set(found.values()) | set(made.values())
     ignored = tuple(c for c in source.types if c not in used)
+    faults += [_missing(source, wanted, ignored) for wanted in absent]
     faults += [_identity(source, c) for c in ignored if identifying(c)]
     faults += [_unusable(source, c, t) for c, t in _unfit(source, table, found)]
     if source.rows == 0:
@@ -187,9 +204,13 @@ def read_header(
                    constants)  # fmt: skip
 
 
-def _named(names: Sequence[str], source: Source, plain: Mapping[str, str]) -> str | None:
+def _named(names: Sequence[str], source: Source, faults: list[Fault]) -> str | None:
+    """Return the column that bears one of the names; two that are written alike are a fault."""
     exact = [n for n in names if n in source.types]
-    return next(iter([*exact, *(plain[n.lower()] for n in names if n.lower() in plain)]), None)
+    found = next((f for n in (exact or names) if (f := meaning(n, source.types))), [])
+    if len(found) > 1:
+        faults.append(Fault("EVAL-207", {"file": source.file, "columns": found}))
+    return found[0] if found else None
 
 
 def _unfit(source: Source, table: Table, found: dict[str, str]) -> list[tuple[str, str]]:
@@ -200,8 +221,10 @@ def _unfit(source: Source, table: Table, found: dict[str, str]) -> list[tuple[st
     ]
 
 
-def _missing(source: Source, wanted: str) -> Fault:
-    near = nearest(wanted, source.types) or "–"
+def _missing(source: Source, wanted: str, unused: Sequence[str]) -> Fault:
+    """Name the nearest column that nothing uses; all of them (a few at most) when none is near."""
+    close = difflib.get_close_matches(wanted, unused, n=1, cutoff=0.5)
+    near = close[0] if close else list(unused[:_SHOWN]) or "–"
     return Fault("EVAL-205", {"file": source.file, "column": wanted, "nearest": near})
 
 

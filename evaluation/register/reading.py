@@ -15,16 +15,25 @@ from typing import Any
 import duckdb
 
 from evaluation.errors import EvaluationError, Fault, fail, refuse, warn
-from evaluation.register import cache, engine
+from evaluation.register import cache, engine, sections
 from evaluation.register.activity import read_activity
+from evaluation.register.adapted import profile_of
+from evaluation.register.arms import missing_by_arm, split_repairs
 from evaluation.register.checks import Checker
-from evaluation.register.cleaning import Cleaned, clean_entries, clean_hires
+from evaluation.register.cleaning import (
+    Cleaned,
+    clean_entries,
+    clean_hires,
+    clean_registrations,
+)
 from evaluation.register.geography import check_vintage, explained, region_map
-from evaluation.register.links import check_links, check_window, has, rows_of
-from evaluation.register.locate import locate, locate_activity
+from evaluation.register.links import check_links, check_window, has
+from evaluation.register.locate import locate, locate_activity, shown_names
+from evaluation.register.names import simple
+from evaluation.register.page import FOLDER, save
 from evaluation.register.prepare import prepare
-from evaluation.register.profile import Profile, profile_of
-from evaluation.register.quality import FileRead, QualityReport, Repair
+from evaluation.register.profile import Profile
+from evaluation.register.quality import FileRead, QualityReport, Repair, Tally
 from evaluation.register.quirks import Quirks, find_quirks
 from evaluation.register.reader import Reading, read_header
 from evaluation.register.rows import Rows, check_rows, typed_rows
@@ -33,11 +42,8 @@ from evaluation.register.sources import Source, open_source
 from evaluation.register.writing import write_tables
 from evaluation.study import Study
 
-FOLDER = "register"
-PAGE = "check.html"
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Register:
     """The register of a study, typed, repaired and sorted.
 
@@ -61,6 +67,13 @@ class Register:
     digest: str
     digest_content: str
     memory_limit_gb: float | None = None
+
+    def __repr__(self) -> str:
+        # a notebook keeps what is printed: no path, and no small number of rows
+        report = self.quality
+        shown = {t: sections.number(n, report, report.language) for t, n in report.kept.items()}
+        kept = ", ".join(f"{table} {rows}" for table, rows in shown.items())
+        return f"<Register {self.study.study.name}: {kept}>"
 
     @property
     def folder(self) -> Path:
@@ -146,7 +159,8 @@ def read_register(study: Study, *, memory_limit_gb: float | None = None) -> Regi
 def check_register(study: Study, *, memory_limit_gb: float | None = None) -> QualityReport:
     """Find everything wrong in all files of a study, without raising and without keeping rows.
 
-    The report is also written as a page, ``work/register/check.html``, small counts withheld.
+    The report is also written as a page, ``work/register/check.html``, small counts withheld, and
+    as a table of exact counts, ``work/register/check.csv``.
 
     Returns
     -------
@@ -161,9 +175,7 @@ def check_register(study: Study, *, memory_limit_gb: float | None = None) -> Qua
             quality = _inspect(study, files, faults, connection, scratch).quality
         finally:
             connection.close()
-    page = study.work / FOLDER / PAGE
-    page.parent.mkdir(exist_ok=True)
-    page.write_text(quality.to_html(), "utf-8", newline="\n")
+    save(quality, study)
     return quality
 
 
@@ -259,13 +271,19 @@ def _inspect(
     links = check_links(rows, connection)
     faults += links.faults + check_window(links.entry_days, study.cohort.entry_window)
     cleaned = _clean(study, rows, connection)
-    # counts of a register that is refused would mislead
-    quirks = find_quirks(study, cleaned, connection) if not faults else Quirks()
+    quirks = Quirks()
+    by_arm: tuple[Tally, ...] = ()
+    if not faults:
+        # counts of a register that is refused would mislead
+        quirks = find_quirks(study, cleaned, connection)
+        repairs = split_repairs(repairs, _all(readings), connection)
+        by_arm = missing_by_arm([part for parts in rows.values() for part in parts], connection)
     quality = QualityReport(
         files=tuple(_file(reading) for reading in _all(readings)),
         repairs=(*repairs, *links.repairs, *(r for c in cleaned.values() for r in c.repairs)),
         missing=missing,
         facts={**links.facts, **quirks.facts},
+        details=(*by_arm, *quirks.details),
         coverage=quirks.coverage,
         faults=tuple(faults),
         notes=(
@@ -328,6 +346,7 @@ def _readings(
     for table, paths in files.items():
         declared = tables()[table]
         known = profile.names(table)
+        shown = shown_names(paths)
         for number, path in enumerate(paths):
             try:
                 source = open_source(
@@ -337,8 +356,11 @@ def _readings(
             except EvaluationError as error:
                 seen.faults += error.faults
                 continue
+            source = replace(source, file=shown[path])
             made = prepare(source, declared, profile, path=path, connection=connection,
                            active=active and table == "registrations")  # fmt: skip
+            if source.blank:
+                seen.repairs.append(Repair(table, "", "blank_row", source.blank, source.file))
             seen.repairs += made.repairs
             seen.faults += made.faults
             used = made.consumed | _elsewhere(source, path, table, files, profile)
@@ -360,7 +382,7 @@ def _elsewhere(
     """Return the columns of a file that another table, read from the same file, makes use of."""
     others = [t for t in profile.shares.get(table, ()) if path in files.get(t, ())]  # type: ignore[call-overload]
     named = {n for other in others for n in profile.names(other)}  # type: ignore[arg-type]
-    return frozenset(c for c in source.types if c.strip().lower() in named)
+    return frozenset(c for c in source.types if simple(c) in named)
 
 
 def _clean(
@@ -371,8 +393,9 @@ def _clean(
     extraction = study.files.extraction_date
     cleaned: dict[TableName, Cleaned] = {}
     if readings["registrations"]:
-        sql = rows_of(readings["registrations"], extraction=extraction)
-        cleaned["registrations"] = Cleaned(sql)
+        cleaned["registrations"] = clean_registrations(
+            readings["registrations"], extraction=extraction
+        )
     if readings["entries"]:
         cleaned["entries"] = clean_entries(readings["entries"], connection, extraction=extraction)
     if has(readings["hires"], "person_id", "hire_date", "planned_end_date"):

@@ -13,9 +13,17 @@ from typing import Any
 from evaluation.errors import EvaluationError, fail
 
 MAGIC = b"\x00\x00\x00\x00"
-_CHUNK = 200_000
-_DAY_FORMATS = ("DATE", "DDMMYY", "MMDDYY", "YYMMDD", "E8601DA", "B8601DA", "EURDF")
-_SECOND_FORMATS = ("DATETIME", "E8601DT", "B8601DT")
+# cells read at once: a wide table must not fill the memory
+_CELLS = 4_000_000
+# formats of days, and of seconds, since 1960; seconds are tested first: DATEAMPM, EURDFDT
+_SECOND_FORMATS = (
+    "DATETIME", "DATEAMPM", "DTDATE", "DTMONYY", "DTYEAR", "E8601DT", "E8601DN", "B8601DT",
+    "B8601DN", "NLDATM", "MDYAMPM", "EURDFDT", "FRADFDT",
+)  # fmt: skip
+_DAY_FORMATS = (
+    "DATE", "DDMMYY", "MMDDYY", "YYMM", "MMYY", "MONYY", "E8601DA", "B8601DA", "EURDF", "FRADF",
+    "NLDATE", "WEEKDAT", "WORDDAT", "JULIAN",
+)  # fmt: skip
 # days between 1 January 1960, where SAS counts from, and 1 January 1970
 _EPOCH = 3653
 
@@ -34,25 +42,20 @@ def stage_sas(path: Path, staged: Path) -> str:
         fail("EVAL-227", file=path.name)
     from pyarrow import parquet as pq
 
-    out: Any = None
     try:
-        chunks = reader.read_file_in_chunks(
-            reader.read_sas7bdat, str(path), chunksize=_CHUNK, disable_datetime_conversion=True
-        )
-        for frame, meta in chunks:
-            table = _table(frame, meta)
-            out = out or pq.ParquetWriter(staged, table.schema)
-            out.write_table(table)
-        if out is None:
-            frame, meta = reader.read_sas7bdat(str(path), metadataonly=True)
-            pq.write_table(_table(frame, meta), staged)
+        empty, meta = reader.read_sas7bdat(str(path), metadataonly=True)
+        first = _table(empty, meta)
+        with pq.ParquetWriter(staged, first.schema) as out:
+            if meta.number_rows:
+                for frame, _ in reader.read_file_in_chunks(
+                    reader.read_sas7bdat, str(path), disable_datetime_conversion=True,
+                    chunksize=max(1, _CELLS // max(1, len(meta.column_names))),
+                ):  # fmt: skip
+                    out.write_table(_table(frame, meta))
     except Exception as error:
         # the reader's own messages may quote a value
         reason = f"SAS, {type(error).__name__}"
         raise EvaluationError("EVAL-204", file=path.name, reason=reason) from None
-    finally:
-        if out is not None:
-            out.close()
     return "sas7bdat"
 
 
@@ -60,23 +63,24 @@ def _table(frame: Any, meta: Any) -> Any:
     import pyarrow as pa
 
     arrays = [
-        _array(frame.get(c, []), meta.readstat_variable_types.get(c, "double"),
-               str(meta.original_variable_types.get(c, "")))
-        for c in meta.column_names
+        _array(frame[name].to_numpy(), str(meta.readstat_variable_types[name]),
+               str(meta.original_variable_types[name]).upper())
+        for name in meta.column_names
     ]  # fmt: skip
-    return pa.table(dict(zip(meta.column_names, arrays, strict=True)))
+    return pa.table(arrays, names=meta.column_names)
 
 
 def _array(values: Any, kind: str, form: str) -> Any:
     """Return one column: text, date (from days or seconds since 1960) or number."""
+    import numpy as np
     import pyarrow as pa
 
     if kind == "string":
-        return pa.array(list(values), pa.string(), from_pandas=True)
-    numbers = [None if v is None or v != v else float(v) for v in values]
-    seconds = form.upper().startswith(_SECOND_FORMATS)
-    if seconds or form.upper().startswith(_DAY_FORMATS):
-        scale = 86400 if seconds else 1
-        days = [None if v is None else int(v // scale) - _EPOCH for v in numbers]
-        return pa.array(days, pa.int32()).cast(pa.date32())
-    return pa.array(numbers, pa.float64())
+        return pa.array(values.astype(object), pa.string(), from_pandas=True)
+    numbers = values.astype(np.float64)
+    seconds = form.startswith(_SECOND_FORMATS)
+    if not seconds and not form.startswith(_DAY_FORMATS):
+        return pa.array(numbers, pa.float64(), from_pandas=True)
+    gaps = np.isnan(numbers)
+    days = np.floor(np.where(gaps, 0, numbers) / (86400 if seconds else 1)) - _EPOCH
+    return pa.array(days.astype(np.int32), pa.int32(), mask=gaps).cast(pa.date32())

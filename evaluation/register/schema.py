@@ -23,7 +23,7 @@ SQL_TYPES: dict[str, str] = {
     "identifier": "VARCHAR", "code": "VARCHAR", "text": "VARCHAR", "date": "DATE",
     "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "flag": "BOOLEAN",
 }  # fmt: skip
-LAYOUT = 2  # raise when the files written under work/register change without a change of schema
+LAYOUT = 3  # raise when the files written under work/register change without a change of schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,32 @@
 """Raw files made readable: Parquet as it is, French CSV and SAS through another Parquet.
 
 In: a path. Out: a :class:`Source` (an SQL relation, its columns and their types), or a fault.
-Knows encodings, separators and compression; must never judge a value.
+Knows formats by their first bytes; must never judge a value.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
-import io
-from collections.abc import Callable
+import lzma
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
 import duckdb
 
 from evaluation.errors import EvaluationError, fail
 from evaluation.register import sas
-from evaluation.register.engine import parquet
+from evaluation.register.csvfile import Copied, copy_csv
+from evaluation.register.engine import name, parquet
+from evaluation.register.packing import unpack
 from evaluation.register.schema import TableName
 
-_SEPARATORS = (";", ",", "\t", "|")
-_BLOCK = 1 << 22
+# what the readers of the standard library raise on a damaged text or archive
+_DAMAGED = (
+    OSError, EOFError, UnicodeError, csv.Error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Source:
         Number of rows.
     form : str
         ``"parquet"`` or for instance ``"csv ; cp1252"``.
+    blank : int
+        Rows without any value that were left out.
     """
 
     table: TableName
@@ -50,6 +55,7 @@ class Source:
     types: dict[str, str]
     rows: int
     form: str
+    blank: int = 0
 
 
 def open_source(
@@ -69,7 +75,7 @@ def open_source(
     path : Path
         The file.
     known : frozenset of str
-        Expected column names in lower case; they decide which separator a CSV file has.
+        Expected column names, simplified; they decide which separator a CSV file has.
     staged : Path
         Where the text of a CSV file is put (Parquet); not written for Parquet input.
     connection : DuckDBPyConnection
@@ -86,23 +92,33 @@ def open_source(
             magic = stream.read(4)
     except OSError as error:
         fail("EVAL-204", file=path.name, reason=error.strerror or type(error).__name__)
-    form = "parquet"
-    if magic == b"PAR1":
-        readable = path
-    elif magic == sas.MAGIC:
-        readable = staged
-        form = sas.stage_sas(path, staged)
-    else:
-        _refuse_other_formats(path, magic)
-        readable = staged
-        form = _stage_csv(path, staged, known=known, zipped=magic[:2] == b"\x1f\x8b")
-    return _describe(table, path, readable, form, connection)
+    copied = Copied("parquet")
+    if magic == sas.MAGIC:
+        copied = Copied(sas.stage_sas(path, staged))
+    elif magic != b"PAR1":
+        copied = _stage_csv(path, magic, staged, known)
+    readable = path if magic == b"PAR1" else staged
+    return _describe(table, path, readable, copied, connection)
+
+
+def _stage_csv(path: Path, magic: bytes, staged: Path, known: frozenset[str]) -> Copied:
+    try:
+        return copy_csv(unpack(path, magic), staged, known=known)
+    except EvaluationError:
+        raise
+    except _DAMAGED as error:
+        reason = type(error).__name__
+        raise EvaluationError("EVAL-204", file=path.name, reason=reason) from None
 
 
 def _describe(
-    table: TableName, path: Path, readable: Path, form: str, connection: duckdb.DuckDBPyConnection
-) -> Source:
+    table: TableName, path: Path, readable: Path, copied: Copied,
+    connection: duckdb.DuckDBPyConnection,
+) -> Source:  # fmt: skip
     relation = parquet(readable)
+    if copied.empty_columns:
+        without = ", ".join(name(column) for column in copied.empty_columns)
+        relation = f"(SELECT * EXCLUDE ({without}) FROM {relation})"
     try:
         columns = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         count = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
@@ -112,125 +128,5 @@ def _describe(
         reason = "Parquet: damaged or incomplete"
         raise EvaluationError("EVAL-204", file=path.name, reason=reason) from None
     types = {str(row[0]): str(row[1]) for row in columns}
-    return Source(table, path.name, relation, types, int(count[0][0]), form)
-
-
-_FORMATS = {
-    b"PK\x03\x04": "Excel, zip",
-    b"\xd0\xcf\x11\xe0": "Excel",
-    b"$FL2": "SPSS",
-    b"RDX3": "R",
-}
-
-
-def _refuse_other_formats(path: Path, magic: bytes) -> None:
-    if not magic:
-        fail("EVAL-204", file=path.name, reason="0 byte")
-    if magic in _FORMATS:
-        fail("EVAL-204", file=path.name, reason=_FORMATS[magic])
-
-
-def _stage_csv(path: Path, staged: Path, *, known: frozenset[str], zipped: bool) -> str:
-    try:
-        encoding = _encoding(path, zipped=zipped)
-        header = _header(path, encoding, zipped=zipped)
-        separator, names = _columns(header, known)
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
-            fail("EVAL-207", file=path.name, columns=twice)
-        broken = _copy_text(path, staged, names, encoding=encoding, separator=separator,
-                            zipped=zipped)  # fmt: skip
-    except (OSError, EOFError, UnicodeError, csv.Error) as error:
-        reason = type(error).__name__
-        raise EvaluationError("EVAL-204", file=path.name, reason=reason) from None
-    if broken:
-        fail("EVAL-222", file=path.name, count=broken, fields=len(names), separator=separator)
-    shown = {"\t": "tab"}.get(separator, separator)
-    return f"csv{' gz' if zipped else ''} {shown} {encoding}"
-
-
-def _opened(path: Path, *, zipped: bool) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path, "rb")) if zipped else path.open("rb")
-
-
-def _encoding(path: Path, *, zipped: bool) -> str:
-    """Return the encoding: a byte order mark decides, then strict UTF-8, else Windows French."""
-    with _opened(path, zipped=zipped) as stream:
-        start = stream.read(4)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    candidates = ("utf-8", "cp1252")
-    return next((e for e in candidates if _decodes(path, e, zipped=zipped)), "latin-1")
-
-
-def _decodes(path: Path, encoding: str, *, zipped: bool) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    with _opened(path, zipped=zipped) as stream:
-        try:
-            while block := stream.read(_BLOCK):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
-
-
-def _header(path: Path, encoding: str, *, zipped: bool) -> str:
-    with _opened(path, zipped=zipped) as stream:
-        text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
-        line = text.readline(1 << 20)
-    return line.lstrip("\ufeff").rstrip("\r\n")
-
-
-def _columns(header: str, known: frozenset[str]) -> tuple[str, list[str]]:
-    """Return separator and column names: the reading that knows most names, then the longest."""
-    readings: list[tuple[int, int, str, list[str]]] = []
-    for separator in _SEPARATORS:
-        fields = next(csv.reader([header], delimiter=separator), [])
-        names = [field.strip() for field in fields]
-        hits = sum(n.lower() in known for n in names)
-        readings.append((hits, len(names), separator, names))
-    best = max(readings, key=lambda reading: reading[:2])
-    return best[2], best[3]
-
-
-def _copy_text(
-    path: Path, staged: Path, names: list[str], *, encoding: str, separator: str, zipped: bool
-) -> int:
-    """Copy a CSV file to Parquet, every column as text; return the number of broken rows."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-    from pyarrow import parquet as pq
-
-    broken = 0
-
-    def count(_row: Any) -> str:
-        nonlocal broken
-        broken += 1
-        return "skip"
-
-    schema = pa.schema([(column, pa.string()) for column in names])
-    read = arrow_csv.ReadOptions(
-        use_threads=False, block_size=_BLOCK, encoding=encoding, column_names=names, skip_rows=1
-    )
-    handler = cast("Callable[[Any], str]", count)
-    parse = arrow_csv.ParseOptions(
-        delimiter=separator, newlines_in_values=True, invalid_row_handler=handler
-    )
-    convert = arrow_csv.ConvertOptions(
-        column_types=schema, null_values=[""], strings_can_be_null=True, check_utf8=True
-    )
-    try:
-        with (
-            pa.input_stream(str(path), compression="gzip" if zipped else None) as stream,
-            pq.ParquetWriter(staged, schema) as out,
-            arrow_csv.open_csv(stream, read, parse, convert) as reader,
-        ):
-            for batch in reader:
-                out.write_batch(batch)
-    except pa.ArrowInvalid as error:
-        # a header without rows is an empty table, which the checks name as such
-        if "Empty CSV" not in str(error):
-            raise EvaluationError("EVAL-204", file=path.name, reason="CSV") from None
-        pq.write_table(schema.empty_table(), staged)
-    return broken
+    return Source(table, path.name, relation, types, int(count[0][0]), copied.form,
+                  copied.empty_rows)  # fmt: skip

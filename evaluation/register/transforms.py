@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evaluation.register.engine import quote
-from evaluation.register.expressions import listed
+from evaluation.register.expressions import listed, number
 from evaluation.territories import REGION_OF
 
 Options = Mapping[str, Any]
@@ -32,12 +32,15 @@ class Derivation:
         What the transform is told.
     required : bool
         Whether its columns may not be absent (the study asked for it).
+    codes : dict of str to str
+        The study's own translation of values of the first column; it comes before the transform.
     """
 
     transform: str
     columns: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     required: bool = False
+    codes: dict[str, str] = field(default_factory=dict)
 
 
 def plain(text: str) -> str:
@@ -87,36 +90,58 @@ def _among(texts: Sequence[str], options: Options) -> str:
     )
 
 
-def _number(text: str) -> str:
-    return f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
-
-
 def _positive(texts: Sequence[str], options: Options) -> str:
-    """Return whether an amount is above zero; ``unknown`` lists amounts that stand for missing."""
-    number = _number(texts[0])
+    """Return whether an amount is above zero; those of ``unknown`` are left, to be refused."""
+    amount = number(texts[0])
     unknown = ", ".join(str(float(n)) for n in options.get("unknown", [])) or "NULL"
     missing = f"NULLIF({quote(str(options.get('missing', '')))}, '')"
     return (
-        f"CASE WHEN {texts[0]} IS NULL OR {number} IN ({unknown}) THEN {missing} "
-        f"WHEN {number} > 0 THEN 'true' WHEN {number} <= 0 THEN 'false' ELSE {texts[0]} END"
+        f"CASE WHEN {texts[0]} IS NULL THEN {missing} WHEN {amount} IN ({unknown}) THEN {texts[0]} "
+        f"WHEN {amount} > 0 THEN 'true' WHEN {amount} <= 0 THEN 'false' ELSE {texts[0]} END"
     )
 
 
 def _unit(texts: Sequence[str], options: Options) -> str:
-    """Multiply by the factor of the unit; units in ``empty`` have no conversion."""
-    number, unit = _number(texts[0]), f"upper({plain(texts[1])})"
-    factors = "".join(
-        f" WHEN {quote(str(name).upper())} THEN {float(factor)}"
-        for name, factor in options["factors"].items()
-    )
-    whole = f"CAST(round({number} * CASE {unit}{factors} END) AS BIGINT)"
-    empty = listed([*(str(u).upper() for u in options.get("empty", [])), ""])
+    """Multiply by the factor of the unit; empty for units in ``empty`` and for unknown ones."""
+    amount = number(texts[0])
+    sides = [str(u).upper() for u in options["factors"]], map(str, options["factors"].values())
+    keys, values = (listed(side)[1:-1] for side in sides)
+    factor = f"CAST(MAP([{keys}], [{values}])[{unit_of(texts[1])}] AS DOUBLE)"
+    # nought is nought in any unit
+    product = f"{amount} * coalesce({factor}, CASE WHEN {amount} = 0 THEN 0 END)"
     return (
-        f"CASE WHEN {texts[0]} IS NULL OR {unit} IN {empty} THEN NULL "
-        f"ELSE coalesce(CAST({whole} AS VARCHAR), "
-        f"CASE WHEN {number} = 0 THEN '0' ELSE {texts[0]} || ' ' || coalesce({texts[1]}, '?') END) "
-        "END"
+        f"CASE WHEN {amount} IS NULL THEN {texts[0]} "
+        f"ELSE CAST(CAST(round({product}) AS BIGINT) AS VARCHAR) END"
     )
+
+
+def unit_of(text: str) -> str:
+    """Return the SQL of a unit as it is compared: upper case, "" when missing."""
+    return f"upper(coalesce({plain(text)}, ''))"
+
+
+def unknown_unit(texts: Sequence[str], options: Options) -> str:
+    """Return the SQL condition that a number other than zero has a unit nobody declared."""
+    declared = [str(u).upper() for u in (*options["factors"], *options.get("empty", []))]
+    return f"{number(texts[0])} <> 0 AND {unit_of(texts[1])} NOT IN {listed(declared)}"
+
+
+def translated(text: str, codes: Mapping[str, str], otherwise: str) -> str:
+    """Return the study's own translation of a text (key ``""``: of a missing one), else another.
+
+    Parameters
+    ----------
+    text, otherwise : str
+        SQL of the extract's value, and of what the profile makes of it.
+    codes : mapping of str to str
+        Value of the extract → toolkit value, ``""`` for missing.
+    """
+    pairs = {str(k).upper(): str(v) for k, v in codes.items()}
+    if not pairs:
+        return otherwise
+    keys, values = (listed(side)[1:-1] for side in (pairs, pairs.values()))
+    said = f"MAP([{keys}], [{values}])[{unit_of(text)}]"
+    return f"CASE WHEN {said} IS NULL THEN {otherwise} ELSE NULLIF({said}, '') END"
 
 
 def _padded(text: str, width: int) -> str:

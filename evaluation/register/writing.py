@@ -7,15 +7,20 @@ order of the input or the number of threads. Must never judge a value.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
 
 from evaluation.register.engine import name, quote
-from evaluation.register.schema import TABLES, TableName, tables
+from evaluation.register.expressions import listed
+from evaluation.register.schema import TABLES, Column, TableName, tables
 
 _BLOCK = 1 << 22
+_EXTRA = {
+    "registrations": ", t.person_id IN (FROM movers) AS elsewhere",
+    "hires": ", p.region, p.rank",
+}
 
 
 def write_tables(
@@ -26,46 +31,71 @@ def write_tables(
     Parameters
     ----------
     rows : mapping
-        SQL of the rows kept of each table.
+        SQL of the rows kept of each table, with the column ``file`` (which is not written).
     folder : Path
         Existing folder that the files are written into.
     connection : DuckDBPyConnection
         Holds the temporary table ``people`` (distinct person and region, ranked in the order
         region, person). Each hire is written once per region in which its person was ever
-        registered.
+        registered; registrations say in ``elsewhere`` whether there is more than one.
 
     Returns
     -------
     dict of str to int
         Rows written by table.
     """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE movers AS "
+        "SELECT person_id FROM people GROUP BY person_id HAVING count(*) > 1"
+    )
     kept: dict[str, int] = {}
     for table in TABLES:
-        select = f"SELECT t.* FROM ({rows[table]}) AS t"
-        columns = list(tables()[table].columns)
+        columns = tables()[table].columns.values()
+        values = ", ".join(f"CAST(t.{name(c.name)} AS {_type(c)}) AS {name(c.name)}"
+                           for c in columns)  # fmt: skip
+        select = f"SELECT {values}{_EXTRA.get(table, '')} FROM ({rows[table]}) AS t"
         if table == "hires":
-            select = (
-                f"SELECT t.*, p.region, p.rank FROM ({rows[table]}) AS t "
-                "JOIN people AS p ON p.person_id = t.person_id"
-            )
-            columns.append("region")
-        first = tables()[table].sort
-        if table == "hires":
-            # people are ranked by (region, person_id): comparing numbers is quicker than texts
-            columns = [c for c in columns if c not in first[:2]]
-            first = ("rank", *first[2:])
-        left_out = " EXCLUDE (rank)" if table == "hires" else ""
+            select += " JOIN people AS p ON p.person_id = t.person_id"
         union = f"{select} UNION ALL BY NAME ({_nullable(table)})"
-        select = f"SELECT *{left_out} FROM ({union})"
-        # every column takes part, so that equal keys cannot come out in another order
-        order = [*first, *(c for c in columns if c not in first)]
+        left_out = " EXCLUDE (rank)" if table == "hires" else ""
         result = connection.execute(
-            f"COPY ({select} ORDER BY {', '.join(f'{name(c)} NULLS LAST' for c in order)}) "
+            f"COPY (SELECT *{left_out} FROM ({union}) ORDER BY {_order(table)}) "
             f"TO {quote((folder / f'{table}.parquet').as_posix())} "
             "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880)"
         ).fetchall()
         kept[table] = int(result[0][0])
     return kept
+
+
+def _type(column: Column) -> str:
+    """Return the type to sort and write a column in; a code costs a byte instead of a text."""
+    if column.within or not column.codes:
+        return column.sql_type
+    return f"ENUM{listed(sorted(column.codes))}"
+
+
+def _order(table: TableName) -> str:
+    """Return a total order: only rows that are the same in every column may change places.
+
+    Columns after a unique one would cost and decide nothing.
+    """
+    declared = tables()[table]
+    if set(declared.unique) & set(declared.sort):
+        return _last(declared.sort)
+    rest = [c for c in declared.columns if c not in declared.sort]
+    if table != "hires":
+        return _last((*declared.sort, *rest))
+    # people are ranked by (region, person_id), and a person has a numbered contract once
+    day = f"rank * {1 << 24} + (hire_date - DATE '1970-01-01') + {1 << 23}"
+    others = ", ".join(map(name, rest))
+    return (
+        f"{day} NULLS LAST, contract_id NULLS LAST, "
+        f"CASE WHEN contract_id IS NULL THEN row({others}) END"
+    )
+
+
+def _last(columns: Iterable[str]) -> str:
+    return ", ".join(f"{name(column)} NULLS LAST" for column in columns)
 
 
 def _nullable(table: TableName) -> str:
@@ -75,7 +105,7 @@ def _nullable(table: TableName) -> str:
     the format of the input, and the bytes written must not.
     """
     nulls = ", ".join(
-        f"CAST(NULL AS {column.sql_type}) AS {name(column.name)}"
+        f"CAST(NULL AS {_type(column)}) AS {name(column.name)}"
         for column in tables()[table].columns.values()
     )
     return f"SELECT {nulls} FROM range(1) WHERE random() > 2"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
+from evaluation.errors import EvaluationWarning
+from evaluation.register import check_register, read_register
 from evaluation.study import Study, load_study
 from tests.register.conftest import Small, as_text
+from tests.register.sas7bdat import Variable, write_sas
 
 HEAD = """
 [study]
@@ -28,6 +32,7 @@ disabled = false
 previous_support = "other"
 """
 COMMUNES = {"45": "45234", "2A": "2A004", "01": "01053", "971": "97105", "75": "75101"}
+DATES = ("DATINS", "DATANN", "datnais", "DebutCTT", "FinCTT")
 NATURE = {"CDI": "01", "CDD": "02", "CTT": "03"}
 
 
@@ -41,8 +46,19 @@ def write(frame: pd.DataFrame, path: Path, form: str = "csv") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if form == "csv":
         frame.to_csv(path, sep=";", index=False)
+    elif form == "sas7bdat":
+        write_sas(path, [variable(name, frame[name]) for name in frame.columns])
     else:
         frame.convert_dtypes().to_parquet(path, index=False)
+
+
+def variable(name: str, values: pd.Series) -> Variable:
+    """Return a column as SAS holds it: numbers, days with a date format, or texts."""
+    cells = [None if v is None or v != v else v for v in values.astype(object)]
+    if any(isinstance(v, str) for v in cells):
+        width = max(len(str(v).encode("cp1252")) for v in cells if v is not None)
+        return Variable(name, cells, width=width)
+    return Variable(name, cells, format="DDMMYY" if name in DATES else "BEST")
 
 
 def de(small: Small, date_text: Callable[[object], object]) -> pd.DataFrame:
@@ -124,3 +140,20 @@ profile = "fhs"
 hires = "mmo"
 entries = "toolkit"
 {CONSTANTS}""")  # fmt: skip
+
+
+def column(read: Study, name: str, table: str = "registrations", by: str = "") -> list[object]:
+    order = by or {"registrations": "registration_id", "hires": "contract_id"}[table]
+    with _quiet():
+        rows = read_register(read).connection(threads=1).execute(
+            f"SELECT {name} FROM {table} ORDER BY {order}"
+        ).fetchall()  # fmt: skip
+    return [row[0] for row in rows]
+
+
+def _quiet() -> warnings.catch_warnings[None]:
+    return warnings.catch_warnings(action="ignore", category=EvaluationWarning)
+
+
+def codes(read: Study) -> set[str]:
+    return {fault.code for fault in check_register(read).faults}

@@ -9,31 +9,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluation.errors import EvaluationError, EvaluationWarning
+from evaluation.errors import EvaluationError
 from evaluation.register import check_register, read_register
 from evaluation.register.profile import load_profile, profiles
 from evaluation.study import Study, load_study
 from tests.register.conftest import Small, as_text
-from tests.register.extracts import CONSTANTS, foreign, mmo, sas_days, study, write, written
-
-
-def column(read: Study, name: str, table: str = "registrations", by: str = "") -> list[object]:
-    order = by or {"registrations": "registration_id", "hires": "contract_id"}[table]
-    with pytest.warns(EvaluationWarning) if False else _quiet():
-        rows = read_register(read).connection(threads=1).execute(
-            f"SELECT {name} FROM {table} ORDER BY {order}"
-        ).fetchall()  # fmt: skip
-    return [row[0] for row in rows]
-
-
-def _quiet() -> object:
-    import warnings
-
-    return warnings.catch_warnings(action="ignore", category=EvaluationWarning)
-
-
-def codes(read: Study) -> set[str]:
-    return {fault.code for fault in check_register(read).faults}
+from tests.register.extracts import (
+    CONSTANTS,
+    codes,
+    column,
+    foreign,
+    mmo,
+    sas_days,
+    study,
+    write,
+    written,
+)
 
 
 def test_every_profile_that_a_study_may_name_exists() -> None:
@@ -303,7 +294,7 @@ entries = "toolkit"
     [
         {"RSAVERS": ["C", "RSA local", "rsa experimental", None, "0"] * 8},
         {"RSAVERS": ["RSA jeune", "J", "E", "non", None] * 8},
-        {"MTRSAVER": [512.3, 1, 0.5, 0, 9999999] * 8},
+        {"MTRSAVER": [512.3, 1, 0.5, 0, None] * 8},
         {"RMA": [1.0, 1.0, 1.0, 0.0, 0.0] * 8},
         {"RMA": ["1", "1.0", "O", "0", "N"] * 8},
     ],
@@ -316,26 +307,6 @@ def test_a_label_nobody_knows_is_refused(small: Small) -> None:
     (fault,) = check_register(midas(small, RSAVERS=["C", "RSA futur"] * 20)).faults
     assert (fault.code, fault.data["count"]) == ("EVAL-211", 20)
     assert fault.data["column"] == "RSAVERS → rsa"
-
-
-def test_a_study_names_its_own_columns(small: Small) -> None:
-    small.registrations = small.registrations.rename(columns={"person_id": "cle", "sex": "genre"})
-    small.parquet()
-    path = small.folder / "study.toml"
-    plain = path.read_text("utf-8")
-    path.write_text(plain + '[register.columns.registrations]\nperson_id = "cle"\nsex = "genre"\n')
-    assert column(load_study(path), "sex") == list(small.registrations["genre"])
-    path.write_text(plain + '[register.columns.registrations]\nperson_id = "cle"\nsex = "genr"\n')
-    (fault,) = check_register(load_study(path)).faults
-    assert (fault.code, fault.data["column"], fault.data["nearest"]) == (
-        "EVAL-205", "genr", "genre",
-    )  # fmt: skip
-    path.write_text(
-        plain + '[register.columns.registrations]\nperson = "cle"\n[register.columns.hire]\na = "b"'
-    )
-    found = {f.data["key"]: f.data["nearest"] for f in check_register(load_study(path)).faults}
-    assert found == {"register.columns.registrations.person": "person_id",
-                     "register.columns.hire": "hires"}  # fmt: skip
 
 
 def test_parameters_of_a_study_without_foreign_extracts_are_unchanged(small: Small) -> None:
@@ -383,3 +354,33 @@ def test_the_toolkit_names_no_option(small: Small) -> None:
     read = small.parquet().with_values({"register.options": {"education": "by_level"}})
     with pytest.raises(EvaluationError, match="EVAL-225"):
         read_register(read)
+
+
+EDUCATION = ["AFS", "CFG", "CP4", "C12", "C3A", "NV5", "NV4", "NV3", "NV2", "NV1", "INC"]
+QUALIFICATION = list("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ({"education": "by_level"}, ["NV5"] * 6 + ["NV4", "NV3", "NV3", "NV3", "INC"]),
+        ({"education": "by_diploma"}, ["NV5"] * 6 + ["NV4", "NV3", "NV3", "NV3", "INC"]),
+        ({"education": "by_diploma", "N": "N"}, ["NV5"] * 7 + ["NV4", "NV3", "NV3", "INC"]),
+        ({"education": "by_diploma", "N": None}, ["NV5"] * 6 + ["INC"] * 2 + ["NV3"] * 2 + ["INC"]),
+        ({"qualification": "technician_skilled"}, list("0556656689")),
+        ({"qualification": "technician_supervisor"}, list("0556656889")),
+    ],
+)
+def test_every_level_of_the_published_recodes(
+    small: Small, option: dict[str, str | None], expected: list[str]
+) -> None:
+    (name, choice), *_ = option.items()
+    levels = EDUCATION if name == "education" else QUALIFICATION
+
+    def change(frame: pd.DataFrame, _hires: pd.DataFrame) -> None:
+        source = "NIVFOR" if name == "education" else "QUALIF"
+        frame[source] = (levels * 4)[:40]
+        frame["DIPLOME"] = option.get("N", "D")
+
+    read = foreign(small, change=change, more=f'[register.options]\n{name} = "{choice}"\n')
+    assert column(read, name)[: len(levels)] == expected

@@ -5,16 +5,18 @@ from __future__ import annotations
 import gzip
 import multiprocessing
 import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from evaluation.errors import EvaluationError, EvaluationWarning
-from evaluation.register import check_register, read_register
+from evaluation.register import QualityReport, check_register, read_register
 from evaluation.register.schema import TABLES, tables
 from evaluation.study import Study, load_study
-from tests.register.conftest import Small
+from tests.register.conftest import Small, as_text
 
 
 def contents(study: Study) -> dict[str, bytes]:
@@ -29,6 +31,8 @@ def test_views_hold_every_declared_column_in_its_type(small: Small) -> None:
         expected = {c.name: c.sql_type for c in table.columns.values()}
         if name == "hires":
             expected["region"] = "VARCHAR"
+        if name == "registrations":
+            expected["elsewhere"] = "BOOLEAN"
         assert found == expected
 
 
@@ -214,8 +218,8 @@ def test_checking_leaves_nothing_behind_and_finds_nothing(small: Small) -> None:
     report = check_register(study)
     assert report.ok
     assert report.rows("hires") == 120
-    left = [p.name for p in (study.work / "register").iterdir()]
-    assert left == ["check.html"]
+    left = {p.name for p in (study.work / "register").iterdir()}
+    assert left == {"check.html", "check.csv"}
     page = (study.work / "register" / "check.html").read_text("utf-8")
     assert page == report.to_html()
     assert [p.name for p in study.work.iterdir() if p.name.endswith(".partial")] == []
@@ -244,3 +248,144 @@ def test_a_failure_of_the_engine_is_said_without_its_own_words(small: Small) -> 
     with pytest.raises(EvaluationError, match="EVAL-253") as caught:
         read_register(small.parquet(), memory_limit_gb=0.00001)
     assert caught.value.__suppress_context__
+
+
+def habit(small: Small, table: str, change: Callable[[list[str]], list[str]]) -> None:
+    """Rewrite the lines of a CSV file."""
+    path = small.folder / f"{table}.csv"
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join(change(lines)) + "\n", "utf-8", newline="\r\n")
+
+
+def spaced(lines: list[str]) -> list[str]:
+    """Write the header as a person would."""
+    names = {"registration_date": "Registration Date", "category": "  CATÉGORY ", "sex": "Sex"}
+    head = [names.get(n, n) for n in lines[0].split(";")]
+    return [";".join(head), *lines[1:]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: ["sep=;", *lines],
+        lambda lines: ["", *lines],
+        lambda lines: [f"{line};" for line in lines],
+        lambda lines: [lines[0], *(f"{line};;" for line in lines[1:])],
+        lambda lines: [f"{lines[0]};;", *lines[1:]],
+        lambda lines: [";".join(f'"{f}"' for f in line.split(";")) for line in lines],
+        spaced,
+        lambda lines: [line.replace("/2022;", "/2022 00:00:00;") for line in lines],
+        lambda lines: [line.replace("/2023;", "/2023 08:30;") for line in lines],
+        lambda lines: [line.replace("/01/2022", ".01.2022") for line in lines],
+        lambda lines: [line.replace("/01/2022", "JAN2022:00:00:00") for line in lines],
+    ],
+    ids=["sep", "blank-first", "trailing", "trailing-rows", "trailing-header", "quoted", "header",
+         "time", "clock", "points", "sas-datetime"],
+)  # fmt: skip
+def test_habits_of_french_csv(small: Small, change: Callable[[list[str]], list[str]]) -> None:
+    expected = read_register(small.csv()).digest_content
+    habit(small, "registrations", change)
+    report = check_register(small.study())
+    assert report.ok, report.summary("en")
+    assert read_register(small.study()).digest_content == expected
+
+
+def test_blank_rows_are_left_out_and_counted(small: Small) -> None:
+    expected = read_register(small.csv()).digest_content
+    blanks = [";" * 11, ";;", "   ", "", "\x1a"]
+    habit(small, "hires", lambda lines: [*lines[:5], ";" * 11, *lines[5:], *blanks])
+    report = check_register(small.study())
+    assert report.ok, report.summary("en")
+    assert report.count("blank_row") == 5
+    assert read_register(small.study()).digest_content == expected
+
+
+def test_a_value_beyond_the_header_is_refused(small: Small) -> None:
+    small.csv()
+    habit(small, "hires", lambda lines: [lines[0], f"{lines[1]};", *(f"{x};y" for x in lines[2:])])
+    (fault,) = check_register(small.study()).faults
+    assert (fault.code, fault.data["count"], fault.data["fields"]) == ("EVAL-222", 119, 12)
+
+
+def test_two_columns_of_one_name_are_refused(small: Small) -> None:
+    small.csv()
+    habit(small, "hires", lambda lines: [f"{lines[0].replace('source', 'Source')};SOURCE"]
+          + [f"{line};x" for line in lines[1:]])  # fmt: skip
+    (fault,) = check_register(small.study()).faults
+    assert (fault.code, fault.data["columns"]) == ("EVAL-207", ["Source", "SOURCE"])
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("1 200", 1200), ("1\u202f200", 1200), ("1\u00a0200,0", 1200), ("12,0", 12), ("1 2", None)],
+)
+def test_numbers_with_thousands_apart(written: str, expected: int | None) -> None:
+    import duckdb
+
+    from evaluation.register.expressions import typed
+
+    sql = typed(tables()["registrations"].columns["experience_months"], "r", "VARCHAR", {})
+    assert duckdb.execute(f"SELECT {sql} FROM (SELECT ? AS r)", [written]).fetchall() == [
+        (expected,)
+    ]
+
+
+def test_latin_9_reads_as_windows_french(small: Small) -> None:
+    expected = read_register(small.csv()).digest_content
+    path = small.folder / "hires.csv"
+    lines = path.read_text("utf-8").splitlines()
+    text = "\n".join([f"{lines[0]};libellé", *(f"{line};Orléans" for line in lines[1:])])
+    path.write_bytes(text.encode("iso8859-15"))
+    with pytest.warns(EvaluationWarning, match="libellé"):
+        assert read_register(small.study()).digest_content == expected
+
+
+def test_a_zip_archive_holds_one_file(small: Small) -> None:
+    expected = read_register(small.csv()).digest_content
+    path = small.folder / "hires.csv"
+    archive = small.folder / "hires.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        out.write(path, "livraison/hires.csv")
+        out.writestr("__MACOSX/hires.csv", "x")
+    content = path.read_bytes()
+    path.unlink()
+    read = read_register(small.study())
+    assert read.digest_content == expected
+    assert read.quality.files[-1].form == "csv zip ; utf-8"
+    for member in ("second.csv", "[Content_Types].xml"):
+        with zipfile.ZipFile(archive, "w") as out:
+            out.writestr("first.csv", content)
+            out.writestr(member, content)
+        assert [f.code for f in check_register(small.study()).faults] == ["EVAL-204"]
+    archive.write_bytes(archive.read_bytes()[:60])
+    assert [f.code for f in check_register(small.study()).faults] == ["EVAL-204"]
+    archive.write_bytes(gzip.compress(b"PAR1...."))
+    (fault,) = check_register(small.study()).faults
+    assert fault.data["reason"] == "Parquet (gz)"
+
+
+def test_files_of_years_and_regions_need_not_be_alike(small: Small) -> None:
+    small.hires = small.hires.assign(sector=None)
+    expected = read_register(small.parquet()).digest_content
+    for name in TABLES:
+        (small.folder / f"{name}.parquet").unlink()
+    small.csv()
+    (small.folder / "hires.csv").unlink()
+    text = as_text(small.hires, french=True)
+    for year, part in text.groupby(text["hire_date"].str[-4:]):
+        part = part[part.columns[::-1]] if year == "2023" else part.drop(columns="sector")
+        folder = small.folder / f"Reg{year[-2:]}"
+        folder.mkdir()
+        part.iloc[::-1].to_csv(folder / f"hires_{year}.csv", sep=";", index=False)
+    other = text.iloc[:0].drop(columns="sector")
+    study = small.study(hires="Reg*/hires_*.csv")
+    assert read_register(study).digest_content == expected
+    read = check_register(study)
+    assert sum(f.rows for f in read.files if f.table == "hires") == 120
+    assert read.missing["hires"]["sector"] == 120
+    other.to_csv(small.folder / "Reg23" / "hires_2022.csv", sep=";", index=False)
+    assert codes_of(check_register(study)) == {"EVAL-209"}
+
+
+def codes_of(report: QualityReport) -> set[str]:
+    return {fault.code for fault in report.faults}

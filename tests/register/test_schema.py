@@ -110,8 +110,8 @@ def test_dates(text: str, expected: date | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("12", 12), ("-3", -3), ("12,0", 12), ("12.0", 12), ("12,7", None), ("1 000", None),
-     ("9e99", None), ("inf", None), ("nan", None), ("0x10", None)],
+    [("12", 12), ("-3", -3), ("12,0", 12), ("12.0", 12), ("12,7", None), ("1 000", 1000),
+     ("1 00", None), ("9e99", None), ("inf", None), ("nan", None), ("0x10", None)],
 )  # fmt: skip
 def test_integers(text: str, expected: int | None) -> None:
     column = tables()["registrations"].columns["children"]

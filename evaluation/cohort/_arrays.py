@@ -1,4 +1,4 @@
-"""Types and sentinels of the room's arrays, and the decorator of its compiled kernels.
+"""Types and sentinels of the room's arrays.
 
 Days are int32 numbers since 1970-01-01. Rows of a person are contiguous: those of person ``p``
 are ``ptr[p]:ptr[p + 1]``.
@@ -6,12 +6,9 @@ are ``ptr[p]:ptr[p + 1]``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 Days = NDArray[np.int32]
@@ -26,12 +23,6 @@ UNKNOWN = -2_000_000
 """An end date that the register does not give."""
 
 _EPOCH = date(1970, 1, 1)
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def kernel(function: _Function) -> _Function:
-    """Compile a scalar loop once and keep the machine code beside the source."""
-    return cast("_Function", njit(cache=True)(function))
 
 
 def day_of(day: date) -> int:

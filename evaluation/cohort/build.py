@@ -31,7 +31,13 @@ from evaluation.cohort.frame import (
 from evaluation.cohort.frozen import FREEZE_MONTHS, KEYS, freeze
 from evaluation.cohort.history import build_history
 from evaluation.cohort.months import add_months_each
-from evaluation.cohort.notes import build_notes, rewarn, warn_pool, warn_programme
+from evaluation.cohort.notes import (
+    build_notes,
+    imputation_note,
+    rewarn,
+    warn_pool,
+    warn_programme,
+)
 from evaluation.cohort.outcomes import first_month, last_month, months_observed
 from evaluation.cohort.presence import presence
 from evaluation.cohort.presets import job_preset, sensitivity_presets
@@ -140,7 +146,7 @@ class _Builder:
             months_observed=self.observed,
             notes=(*warned, *unequal,
                    *build_notes(self.study, self.extract, entrants, eligible, strata,
-                                self.observed), *imputed),
+                                self.observed), *imputation_note(imputed)),
             quality=hire_quality(self.study, self.extract, self.ledger, rows),
         )  # fmt: skip
 

@@ -20,7 +20,6 @@ from evaluation.cohort._arrays import (
     Hashes,
     Pointers,
     day_of,
-    kernel,
     owners,
     pointers,
 )
@@ -30,6 +29,7 @@ from evaluation.cohort.extract import Extract, Hires
 from evaluation.cohort.levels import CDI, CTT
 from evaluation.cohort.presets import PRESETS, job_preset
 from evaluation.cohort.spells import next_spell_each
+from evaluation.compiled import kernel
 from evaluation.study import Study
 
 

@@ -23,6 +23,7 @@ from evaluation.cohort._arrays import (
 from evaluation.cohort.exits import Exits, no_exits
 from evaluation.cohort.levels import CONTRACTS, LEAVING, PROGRAMME_EXITS, REGISTRATION_LEVELS
 from evaluation.cohort.presets import PRESETS, used_presets
+from evaluation.compiled import kernel
 from evaluation.study import Study
 from evaluation.territories import REGION_OF, Territory
 
@@ -152,15 +153,15 @@ def people_tables(connection: Any, study: Study, territory: Territory) -> Iterat
     window = f"DATE '{begin}' AND DATE '{end}'"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {PEOPLE} AS
-        WITH entered AS (
-            SELECT person_id, min(entry_date) AS first_entry,
-                   min(entry_date) FILTER (entry_date BETWEEN {window}) AS window_entry,
-                   count(*) FILTER (entry_date BETWEEN {window}) AS window_entries
-            FROM entries GROUP BY person_id
-        ), here AS (
+        WITH here AS MATERIALIZED (
             SELECT r.person_id, bool_or(r.registration_date <= DATE '{end}'
                 AND (r.exit_date IS NULL OR r.exit_date > DATE '{begin}')) AS present
             FROM registrations r WHERE {place_clause(territory, "r")} GROUP BY r.person_id
+        ), entered AS (
+            SELECT person_id, min(entry_date) AS first_entry,
+                   min(entry_date) FILTER (entry_date BETWEEN {window}) AS window_entry,
+                   count(*) FILTER (entry_date BETWEEN {window}) AS window_entries
+            FROM entries SEMI JOIN here USING (person_id) GROUP BY person_id
         )
         SELECT person_id, CAST(row_number() OVER (ORDER BY person_id) - 1 AS BIGINT) AS code,
                md5_number_lower('{study.run.seed}:' || person_id) AS key,
@@ -187,7 +188,7 @@ def _copy_rows(connection: Any, territory: Territory) -> None:
     )  # fmt: skip
     (elsewhere,) = connection.execute(
         f"SELECT list(r.registration_id) FROM registrations r JOIN {PEOPLE} p USING (person_id) "
-        f"WHERE r.region <> '{region}'"
+        f"WHERE r.elsewhere AND r.region <> '{region}'"
     ).fetchall()[0]
     if elsewhere:
         connection.execute(
@@ -287,25 +288,48 @@ def _hires(connection: Any, study: Study, region: str, people: int) -> tuple[Hir
         "kind": _plain(read["kind"], np.int8),
         "employer": _plain(read["employer"], np.uint64),
     }
-    order = _sorted_hires(columns)
+    order = _sorted_hires(
+        columns["code"], columns["start"], columns["end"], columns["kind"], columns["employer"],
+        people,
+    )  # fmt: skip
     off = _plain(read["cancelled"], np.bool_)[order]
     return _pick(columns, order[~off], people), _pick(columns, order[off], people)
 
 
-def _sorted_hires(columns: dict[str, Any]) -> NDArray[np.int64]:
+@kernel
+def _sorted_hires(
+    person: Pointers, start: Days, end: Days, kind: Codes, employer: Hashes, people: int
+) -> Pointers:
     """Return the order by person, day, end, kind, employer: ties are the same for every rule."""
-    shifted = columns["end"].astype(np.int64) - UNKNOWN
-    second = (shifted << 4) + columns["kind"]
-    first = (columns["code"] << 32) + (columns["start"].astype(np.int64) - UNKNOWN)
-    step, within = np.diff(first), np.diff(second)
-    if not np.all((step > 0) | ((step == 0) & (within >= 0))):
-        return np.lexsort((columns["employer"], second, first))
-    order = np.arange(len(first))
-    alike = (step == 0) & (within == 0)
-    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
-    # Rows come sorted but for ties: those stay in their places and take the order of employers.
-    order[tied] = tied[np.lexsort((columns["employer"][tied], second[tied], first[tied]))]
+    place = np.zeros(people + 1, np.int64)
+    for row in range(len(person)):
+        place[person[row] + 1] += 1
+    place = np.cumsum(place)
+    order = np.empty(len(person), np.int64)
+    for row in range(len(person)):
+        order[place[person[row]]] = row
+        place[person[row]] += 1
+    for at in range(1, len(order)):
+        row, left = order[at], at
+        while left > 0:
+            other = order[left - 1]
+            if person[other] != person[row] or not _before(row, other, start, end, kind, employer):
+                break
+            order[left] = other
+            left -= 1
+        order[left] = row
     return order
+
+
+@kernel
+def _before(a: int, b: int, start: Days, end: Days, kind: Codes, employer: Hashes) -> bool:
+    if start[a] != start[b]:
+        return bool(start[a] < start[b])
+    if end[a] != end[b]:
+        return bool(end[a] < end[b])
+    if kind[a] != kind[b]:
+        return bool(kind[a] < kind[b])
+    return bool(employer[a] < employer[b])
 
 
 def _pick(columns: dict[str, Any], order: NDArray[np.int64], people: int) -> Hires:

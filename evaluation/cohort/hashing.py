@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.cohort._arrays import Hashes, kernel
+from evaluation.cohort._arrays import Hashes
+from evaluation.compiled import kernel
 
 DATE_DRAW = np.uint64(1)
 SAMPLE_DRAW = np.uint64(2)

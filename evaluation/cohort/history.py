@@ -12,12 +12,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.cohort._arrays import Codes, Days, Pointers, kernel
+from evaluation.cohort._arrays import Codes, Days, Pointers
 from evaluation.cohort.contracts import Events, Ledger
 from evaluation.cohort.extract import Registrations
 from evaluation.cohort.levels import CDI, CTT, SEARCHING
-from evaluation.cohort.months import add_months
+from evaluation.cohort.months import month_edges
 from evaluation.cohort.spells import in_force
+from evaluation.compiled import kernel
 
 NO_JOB: Final = 99
 _FIXED: Final = 9
@@ -124,13 +125,12 @@ def _count(
     event_known: Days,
 ) -> Days:
     counts = np.zeros((len(person), _FIXED + months // 3), np.int32)
-    edges = np.empty(months + 1, np.int64)
+    low, reach = month_edges(day, -months)
     worked = np.empty(months + 1, np.int64)
     for i in range(len(person)):
         who = person[i]
-        for j in range(months + 1):
-            edges[j] = add_months(day[i], -j)
-            worked[j] = 0
+        edges = reach[day[i] - low]
+        worked[:] = 0
         first, after = edges[months], edges[skip]
         free, free_cdi, free_temp, last = first, first, first, first - 1
         for c in range(hire_ptr[who], hire_ptr[who + 1]):
@@ -150,8 +150,11 @@ def _count(
                 free_temp = max(free_temp, stop)
             begin = max(hire[c], free)
             if begin < stop:
-                for j in range(skip + 1, months + 1):
+                # a month has at most 31 days: those before the first one reached are skipped
+                for j in range(max((edges[0] - stop) // 31, skip) + 1, months + 1):
                     worked[j] += max(min(stop, edges[j - 1]) - max(begin, edges[j]), 0)
+                    if edges[j] <= begin:
+                        break
                 free = stop
         _registered(
             counts, i, who, months, skip, edges, worked, reg_ptr, reg_start, reg_end, category

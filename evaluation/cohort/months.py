@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.cohort._arrays import Days, kernel
+from evaluation.cohort._arrays import Days
+from evaluation.compiled import kernel
 
 
 @kernel
@@ -76,9 +77,48 @@ def add_months_each(days: Days, months: int) -> Days:
     (n,) int32
     """
     moved = np.empty(len(days), np.int32)
+    if len(days) == 0:
+        return moved
+    low = int(days.min())
+    span = int(days.max()) - low + 1
+    if span > len(days):
+        for i in range(len(days)):
+            moved[i] = add_months(days[i], months)
+        return moved
+    # few different days stand in many rows: each is moved once
+    table = np.empty(span, np.int32)
+    for day in range(span):
+        table[day] = add_months(low + day, months)
     for i in range(len(days)):
-        moved[i] = add_months(days[i], months)
+        moved[i] = table[days[i] - low]
     return moved
+
+
+@kernel
+def month_edges(days: Days, months: int) -> tuple[int, np.ndarray]:
+    """Return the first of ``days``, and every day up to the last moved by 0 … ``months`` months.
+
+    Parameters
+    ----------
+    days : (n,) int32
+        Index dates of a window.
+    months : int
+        Negative to go back.
+
+    Returns
+    -------
+    low : int
+    edges : (last - low + 1, abs(months) + 1) int64
+    """
+    count, step = abs(months), 1 if months >= 0 else -1
+    if len(days) == 0:
+        return 0, np.empty((0, count + 1), np.int64)
+    low = int(days.min())
+    edges = np.empty((int(days.max()) - low + 1, count + 1), np.int64)
+    for day in range(len(edges)):
+        for j in range(count + 1):
+            edges[day, j] = add_months(low + day, step * j)
+    return low, edges
 
 
 @kernel

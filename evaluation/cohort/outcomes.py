@@ -12,9 +12,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.cohort._arrays import Codes, Days, Pointers, date_of, day_of, kernel
+from evaluation.cohort._arrays import Codes, Days, Pointers, date_of, day_of
 from evaluation.cohort.contracts import Events
-from evaluation.cohort.months import add_months
+from evaluation.cohort.months import add_months, month_edges
+from evaluation.compiled import kernel
 from evaluation.errors import fail
 from evaluation.study import Study
 
@@ -83,8 +84,10 @@ def _first_after(
     person: Pointers, index: Days, ptr: Pointers, day: Days, months: int
 ) -> Codes:  # fmt: skip
     found = np.zeros(len(person), np.int8)
+    low, edges = month_edges(index, months)
     for i in range(len(person)):
-        last = add_months(index[i], months)
+        reach = edges[index[i] - low]
+        last = reach[months]
         nearest = last + 1
         for e in range(ptr[person[i]], ptr[person[i] + 1]):
             if index[i] < day[e] < nearest:
@@ -92,7 +95,7 @@ def _first_after(
         if nearest > last:
             continue
         for month in range(1, months + 1):
-            if nearest <= add_months(index[i], month):
+            if nearest <= reach[month]:
                 found[i] = month
                 break
     return found
@@ -103,8 +106,10 @@ def _last_before(
     person: Pointers, index: Days, ptr: Pointers, day: Days, known: Days, months: int
 ) -> Codes:
     found = np.zeros(len(person), np.int8)
+    low, edges = month_edges(index, -months)
     for i in range(len(person)):
-        first = add_months(index[i], -months)
+        reach = edges[index[i] - low]
+        first = reach[months]
         nearest = first - 1
         for e in range(ptr[person[i]], ptr[person[i] + 1]):
             if nearest < day[e] < index[i] and known[e] < index[i]:
@@ -112,7 +117,7 @@ def _last_before(
         if nearest < first:
             continue
         for month in range(1, months + 1):
-            if nearest >= add_months(index[i], -month):
+            if nearest >= reach[month]:
                 found[i] = month
                 break
     return found

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.cohort._arrays import Days, Pointers, kernel
+from evaluation.cohort._arrays import Days, Pointers
 from evaluation.cohort.contracts import Holdings
-from evaluation.cohort.months import add_months
+from evaluation.cohort.months import month_edges
+from evaluation.compiled import kernel
 
 
 def presence(
@@ -42,12 +43,13 @@ def _presence(
     person: Pointers, index: Days, ptr: Pointers, start: Days, end: Days, months: int
 ) -> np.ndarray:
     found = np.zeros((months, len(person)), np.int8)
+    low, edges = month_edges(index, months)
     for i in range(len(person)):
         first, last = ptr[person[i]], ptr[person[i] + 1]
         if first == last:
             continue
         for month in range(1, months + 1):
-            day = add_months(index[i], month)
+            day = edges[index[i] - low, month]
             for job in range(first, last):
                 if start[job] <= day <= end[job]:
                     found[month - 1, i] = 1

@@ -3,7 +3,8 @@
 One clock for both arms: in the trial of a month, a jobseeker gets an index date drawn from the
 entry dates of the entrants of the same month and duration class, and is compared only if on that
 day it is registered in the territory, at that duration, has never entered, is of age and holds no
-durable job. Nothing after that day is looked at.
+durable job. Nothing after that day is looked at but an entry
+in the rest of the month: a person stands once in a month, and then as entrant.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.cohort._arrays import NEVER, Codes, Days, Hashes, Pointers, kernel
+from evaluation.cohort._arrays import NEVER, Codes, Days, Hashes, Pointers
 from evaluation.cohort.contracts import Holdings
 from evaluation.cohort.extract import Extract
 from evaluation.cohort.hashing import DATE_DRAW, draw
@@ -25,6 +26,7 @@ from evaluation.cohort.months import (
     month_numbers,
 )
 from evaluation.cohort.spells import in_force, in_force_each, nearest_each
+from evaluation.compiled import kernel
 from evaluation.study import CohortRules
 
 EARLIER_ENTRY, NOT_REGISTERED, AGE, DURABLE_JOB, LATER_ENTRY, ELIGIBLE = range(6)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.cohort._arrays import Hashes
+from evaluation.cohort._arrays import Bools, Hashes
 from evaluation.cohort.hashing import SAMPLE_DRAW, draw_each
 from evaluation.cohort.riskset import Places, Strata
+from evaluation.compiled import kernel
 
 PROFILES = 4
 BY_ENTRANTS = 0.8
@@ -63,12 +64,39 @@ def sample(
         [allot(n, e, per_entrant * int(e.sum())) for n, e in zip(available, wanted, strict=True)]
     ).reshape(-1)
     bits = draw_each(key[comparators.person], comparators.month, SAMPLE_DRAW)
-    order = np.lexsort((bits, cell))
-    begin = np.cumsum(available.reshape(-1)) - available.reshape(-1)
-    rank = np.empty(rows, dtype=np.int64)
-    rank[order] = np.arange(rows) - begin[cell[order]]
-    kept = np.flatnonzero(rank < places[cell])
+    kept = np.flatnonzero(_first_of_each(cell, bits, available.reshape(-1), places))
     return kept, available.reshape(-1)[cell[kept]] / places[cell[kept]]
+
+
+@kernel
+def _first_of_each(
+    cell: NDArray[np.int64], bits: Hashes, size: NDArray[np.int64], places: NDArray[np.int64]
+) -> Bools:
+    """Mark the rows with the smallest ``bits`` of each cell; of equal ones the first."""
+    begin = np.cumsum(size) - size
+    fill = begin.copy()
+    grouped = np.empty(len(bits), np.uint64)
+    for row in range(len(cell)):
+        grouped[fill[cell[row]]] = bits[row]
+        fill[cell[row]] += 1
+    bound = np.zeros(len(size), np.uint64)
+    open_ = np.zeros(len(size), np.int64)
+    for c in range(len(size)):
+        if places[c] > 0:
+            mine = grouped[begin[c] : begin[c] + size[c]]
+            bound[c] = np.partition(mine, places[c] - 1)[places[c] - 1]
+            open_[c] = places[c] - np.sum(mine < bound[c])
+    kept = np.zeros(len(cell), np.bool_)
+    for row in range(len(cell)):
+        c = cell[row]
+        if places[c] == 0 or bits[row] > bound[c]:
+            continue
+        if bits[row] < bound[c]:
+            kept[row] = True
+        elif open_[c] > 0:
+            kept[row] = True
+            open_[c] -= 1
+    return kept
 
 
 def _cells(

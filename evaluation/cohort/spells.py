@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.cohort._arrays import NEVER, UNKNOWN, Days, Pointers, kernel
+from evaluation.cohort._arrays import NEVER, UNKNOWN, Days, Pointers
+from evaluation.compiled import kernel
 
 
 @kernel

@@ -67,6 +67,11 @@ class FakeRegister:
             rows = rows.where(rows.notna(), None)
             connection.register(f"{name}_rows", rows)
             columns = ", ".join(f"CAST({c} AS {t}) AS {c}" for c, t in types.items())
+            if name == "registrations":
+                regions = "(PARTITION BY person_id)"
+                columns += (
+                    f", min(region) OVER {regions} <> max(region) OVER {regions} AS elsewhere"
+                )
             connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM {name}_rows")
         return connection
 

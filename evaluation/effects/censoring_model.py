@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.effects.types import Bools, Floats, Ints
-from evaluation.matching.design import Design, build_design, collinear
-from evaluation.matching.newton import column_variances, solve
+from evaluation.matching.score.design import Design, build_design, collinear
+from evaluation.matching.score.newton import column_variances, solve
 
 MAX_ITERATIONS = 40
 TOLERANCE = 1e-10
@@ -37,26 +37,33 @@ class FollowUp:
         What ends the follow-up in the month; where both fall into it, the entry counts.
     calendar : (n, K) int
         Calendar month 0..11 of each month of follow-up.
+    followed : (n, K) float
+        Months of follow-up: 1, the share before the entry in the month of an entry, 0 afterwards.
     """
 
     at_risk: Bools
     enters: Bools
     hired: Bools
     calendar: Ints
+    followed: Floats
 
     @property
     def exposure(self) -> Floats:
-        """Months at risk (n, K): half a month when a hire ends it (actuarial convention)."""
+        """Months at risk of entry (n, K): half a month when a hire ends it (actuarial)."""
         return self.at_risk - 0.5 * self.hired
 
 
-def follow_up(hire_month: Ints, entry_month: Ints, index_month: Ints, months: int) -> FollowUp:
+def follow_up(
+    hire_month: Ints, entry_month: Ints, entry_share: Floats, index_month: Ints, months: int
+) -> FollowUp:
     """Return the follow-up of comparators.
 
     Parameters
     ----------
     hire_month, entry_month : (n,) int
         1, 2, ... since the index date; 0 when it never happens in the months looked at.
+    entry_share : (n,) float
+        Share of the month of entry that has passed on the day of entry.
     index_month : (n,) int
         Calendar month 0..11 of the index date.
     months : int
@@ -64,9 +71,12 @@ def follow_up(hire_month: Ints, entry_month: Ints, index_month: Ints, months: in
 
     Examples
     --------
-    >>> seen = follow_up(np.array([2, 0]), np.array([0, 1]), np.array([11, 0]), 3)
+    >>> share = np.array([0.0, 0.25])
+    >>> seen = follow_up(np.array([2, 0]), np.array([0, 1]), share, np.array([11, 0]), 3)
     >>> seen.at_risk.astype(int).tolist()
     [[1, 1, 0], [1, 0, 0]]
+    >>> seen.followed.tolist()
+    [[1.0, 1.0, 0.0], [0.25, 0.0, 0.0]]
     """
     month = np.arange(1, months + 1)
     hire = np.where(hire_month > 0, hire_month, months + 1)[:, None]
@@ -78,6 +88,7 @@ def follow_up(hire_month: Ints, entry_month: Ints, index_month: Ints, months: in
         enters=enters,
         hired=at_risk & (month == hire) & ~enters,
         calendar=(index_month[:, None] + month - 1) % 12,
+        followed=np.where(enters, entry_share[:, None], at_risk),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from evaluation.compiled import kernel
 from evaluation.simulation import parameters as par
 
 Stream = NDArray[np.uint64]
@@ -18,7 +18,7 @@ SIX_MONTHS = 0
 _UNIT = 1.0 / 9007199254740992.0
 
 
-@njit(cache=True)
+@kernel
 def uniform(stream: Stream) -> float:
     """Draw from (0, 1].
 
@@ -35,20 +35,20 @@ def uniform(stream: Stream) -> float:
     return draw
 
 
-@njit(cache=True)
+@kernel
 def exponential(stream: Stream, mean: float) -> float:
     """Draw a waiting time of the given mean."""
     wait: float = -mean * np.log(uniform(stream))
     return wait
 
 
-@njit(cache=True)
+@kernel
 def days_up_to(stream: Stream, most: int) -> int:
     """Draw a whole number of days from 1 to ``most``."""
     return most - int(most * (1.0 - uniform(stream)))
 
 
-@njit(cache=True)
+@kernel
 def durable_contract(stream: Stream, young: bool) -> tuple[int, int]:
     """Return type and length in days of a durable contract (187 days exceed any six months)."""
     u = uniform(stream)
@@ -68,7 +68,7 @@ def durable_contract(stream: Stream, young: bool) -> tuple[int, int]:
     return PRO, length
 
 
-@njit(cache=True)
+@kernel
 def short_contract(stream: Stream, leaves: bool) -> tuple[int, int]:
     """Return type and length in days of a contract that is not durable (175 days at most)."""
     if leaves:
@@ -89,7 +89,7 @@ def short_contract(stream: Stream, leaves: bool) -> tuple[int, int]:
     return OTHER, min(1 + int(exponential(stream, 25.0)), 150)
 
 
-@njit(cache=True)
+@kernel
 def back_after(stream: Stream, free: int) -> int:
     """Return the day of the next registration after a durable job, ``free`` its first day off."""
     if uniform(stream) < 0.80:

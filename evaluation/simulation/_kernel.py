@@ -3,13 +3,14 @@
 One person at a time, all state in one row of integers; each event is one small function. The path
 up to entry never reads the effect of the programme.
 """
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from evaluation.compiled import kernel
 from evaluation.simulation import parameters as par
 from evaluation.simulation._draws import (
     CDD,
@@ -41,7 +42,7 @@ N_REGISTRATIONS, N_HIRES, N_ENTRIES, N_ENTRANTS = range(4)
 _CLASS_BOUNDS = np.array([*par.DURATION_CLASSES[1:], 10_000], dtype=np.int64)
 
 
-@njit(cache=True)
+@kernel
 def class_on(
     day: int, month: int, spell_month: int, spell_day: int, month_start: Ints
 ) -> tuple[int, int]:
@@ -64,20 +65,20 @@ def class_on(
     return position, month_start[ahead] + min(spell_day, length - 1)
 
 
-@njit(cache=True)
+@kernel
 def age_group(year: int, birth_year: int) -> int:
     """Return 0 under 25, 1 from 25 to 49, 2 from 50."""
     age = year - birth_year
     return 0 if age < 25 else (1 if age < 50 else 2)
 
 
-@njit(cache=True)
+@kernel
 def _mark(employed: NDArray[np.int8], first: int, stop: int) -> None:
     for day in range(max(first, 0), min(stop, employed.size)):
         employed[day] = 1
 
 
-@njit(cache=True)
+@kernel
 def _register(s: Ints, counts: Ints, registrations: Ints, i: int, month_of: Ints, shift: int,
               month_start: Ints) -> None:  # fmt: skip
     start = s[NEXT]
@@ -93,7 +94,7 @@ def _register(s: Ints, counts: Ints, registrations: Ints, i: int, month_of: Ints
         row[0], row[1], row[2], row[3], row[4] = i, start, NEVER, STILL, s[CAUSE]
 
 
-@njit(cache=True)
+@kernel
 def _leave(s: Ints, registrations: Ints, day: int, how: int, end: int) -> None:
     s[LISTED] = 0
     s[LEFT] = day
@@ -102,7 +103,7 @@ def _leave(s: Ints, registrations: Ints, day: int, how: int, end: int) -> None:
         registrations[s[ROW], 3] = how
 
 
-@njit(cache=True)
+@kernel
 def _hire(counts: Ints, hires: Ints, i: int, day: int, last: int, kind: int, durable: int) -> None:
     at = counts[N_HIRES]
     counts[N_HIRES] += 1
@@ -111,7 +112,7 @@ def _hire(counts: Ints, hires: Ints, i: int, day: int, last: int, kind: int, dur
         row[0], row[1], row[2], row[3], row[4] = i, day, last, kind, durable
 
 
-@njit(cache=True)
+@kernel
 def _enter(counts: Ints, entries: Ints, i: int, day: int, eligible: int) -> None:
     at = counts[N_ENTRIES]
     counts[N_ENTRIES] += 1
@@ -119,7 +120,7 @@ def _enter(counts: Ints, entries: Ints, i: int, day: int, eligible: int) -> None
         entries[at, 0], entries[at, 1], entries[at, 2] = i, day, eligible
 
 
-@njit(cache=True)
+@kernel
 def _lag(stream, s):  # type: ignore[no-untyped-def]
     """Return the days between a durable hire and leaving the lists, and whether one lingers."""
     if s[LISTED] == 0:
@@ -131,7 +132,7 @@ def _lag(stream, s):  # type: ignore[no-untyped-def]
     return 0, False
 
 
-@njit(cache=True)
+@kernel
 def _durable_hire(stream, s, counts, registrations, hires, entries, employed, i, day, young, days):  # type: ignore[no-untyped-def]
     """Take a durable job: out of the lists, no event until it ends."""
     end, entry_start = days[0], days[1]
@@ -161,7 +162,7 @@ def _durable_hire(stream, s, counts, registrations, hires, entries, employed, i,
             _enter(counts, entries, i, when, 0)
 
 
-@njit(cache=True)
+@kernel
 def _short_hire(stream, s, counts, registrations, hires, employed, i, day, month, month_start, end):  # type: ignore[no-untyped-def]
     """Take a job that is not durable, and leave the lists with a known probability."""
     leaves = s[LISTED] == 1 and uniform(stream) < par.LEAVES_ON_SHORT_HIRE
@@ -182,7 +183,7 @@ def _short_hire(stream, s, counts, registrations, hires, employed, i, day, month
         s[CAUSE] = AFTER_CONTRACT
 
 
-@njit(cache=True)
+@kernel
 def _other_exit(stream, s, registrations, day, end):  # type: ignore[no-untyped-def]
     """Leave the lists for no job, often for a few days only."""
     if uniform(stream) < par.SHORT_GAP:
@@ -195,7 +196,7 @@ def _other_exit(stream, s, registrations, day, end):  # type: ignore[no-untyped-
         s[CAUSE] = AFTER_LONG_GAP
 
 
-@njit(cache=True)
+@kernel
 def _first_entry(s, counts, entries, entrants, before, i, day, month, total, days):  # type: ignore[no-untyped-def]
     """Enter the programme; within the window, keep the state that later chances rest on."""
     s[ENTRY] = day
@@ -211,7 +212,7 @@ def _first_entry(s, counts, entries, entrants, before, i, day, month, total, day
             before[at, j] = total[month + j - 6] - total[max(month + j - 24, 0)]
 
 
-@njit(cache=True)
+@kernel
 def live_all(  # type: ignore[no-untyped-def]
     streams, rates, birth_year, first_registration, month_start, month_of, shift, first_month, days,
     ages, clocks, by_class, effects, profile,

@@ -4,15 +4,16 @@ In: the state of each entrant on the entry day, and the rates. Out: three probab
 (enters now; not now but perhaps later; never within the horizon) and the size of the effect that
 gives a wanted mean. Never looks at an outcome that was drawn.
 """
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from evaluation.compiled import kernel
 from evaluation.errors import fail
 from evaluation.simulation import parameters as par
 from evaluation.simulation._kernel import age_group, class_on
@@ -44,7 +45,8 @@ class Chances:
     cumulative : (n, 187) float
         Integrated hazard of a durable hire from the day after entry to each following day.
     later : (n, 187) float
-        Had the person not entered: probability of a first entry on each day, no durable hire yet.
+        Had the person not entered in that calendar month: probability of a first entry on each
+        later day, no durable hire yet.
     length : (n,) int
         Days in the window (entry day, entry day + 6 calendar months].
     """
@@ -61,7 +63,8 @@ class Truth:
     Attributes
     ----------
     p1, p0_not_yet, p0_never : (n,) float
-        If the person enters; does not enter now but may later; never enters in the horizon.
+        If the person enters; does not enter in that calendar month but may later; never enters in
+        the horizon.
     enters_later : (n,) float
         Probability of a later entry within the horizon, had the person not entered.
     size : float
@@ -161,7 +164,7 @@ def solve(hazards: Chances, wanted: float) -> Truth:
     return truth
 
 
-@njit(cache=True)
+@kernel
 def _chances(  # type: ignore[no-untyped-def]
     durable_rate, short_rate, entry_rate, birth_year, entrants, employed, length,
     month_start, month_of, shift, ages, by_month, by_class, cumulative, later,
@@ -186,7 +189,10 @@ def _chances(  # type: ignore[no-untyped-def]
             cumulative[row, t] = cumulative[row, t - 1] + hazard
             position, _ = class_on(day, month, entrants[row, 2], entrants[row, 3], month_start)
             worked = employed[row, min(month - entry_month, FUTURE_MONTHS - 1)]
-            enters = entry_rate[row] * ages[2, group] * by_month[2, month] * by_class[position]
+            # "not yet" means not in the month of the entry: its other days hold no entry
+            may_enter = 1.0 if month > entry_month else 0.0
+            enters = may_enter * entry_rate[row] * ages[2, group] * by_month[2, month]
+            enters *= by_class[position]
             enters *= np.exp(par.ENTRY_EMPLOYED_PER_100_DAYS * worked / 100.0)
             leaves = short_rate[row] * ages[1, group] * by_month[1, month]
             leaves = leaves * par.LEAVES_ON_SHORT_HIRE + par.OTHER_EXIT_RATE
@@ -203,7 +209,7 @@ def _chances(  # type: ignore[no-untyped-def]
             cumulative[row, t] = cumulative[row, length[row]]
 
 
-@njit(cache=True)
+@kernel
 def _treated_hazard(cumulative, start, length, multiplier, profile):  # type: ignore[no-untyped-def]
     """Return the integrated hazard of somebody who entered on day ``start`` of the window."""
     total = 0.0
@@ -218,7 +224,7 @@ def _treated_hazard(cumulative, start, length, multiplier, profile):  # type: ig
     return total
 
 
-@njit(cache=True)
+@kernel
 def _integrate(cumulative, later, length, multiplier, profile, p1, shift):  # type: ignore[no-untyped-def]
     """Fill p1 and the difference that later entries make."""
     for row in range(length.size):

@@ -69,11 +69,14 @@ def matched_rows(frame: pd.DataFrame, treated: int = 50) -> Matched:
 def test_a_day_falls_into_the_month_that_ends_on_it():
     index = np.array(["2023-08-31"] * 4, dtype="datetime64[D]")
     day = np.array(["2023-09-30", "2023-10-01", "2024-02-29", "2024-03-01"], dtype="datetime64[D]")
-    assert months_until(index, day, 6).tolist() == [1, 2, 6, 0]
+    month, share = months_until(index, day, 6)
+    assert month.tolist() == [1, 2, 6, 0]
+    assert share.tolist() == [1.0, 1 / 31, 1.0, 0.0]
 
 
 def test_an_entry_in_the_month_of_a_hire_comes_first():
-    seen = follow_up(np.array([2]), np.array([2]), np.array([0]), 3)
+    seen = follow_up(np.array([2]), np.array([2]), np.array([0.25]), np.array([0]), 3)
+    assert seen.followed[0].tolist() == [1.0, 0.25, 0.0]
     assert seen.enters[0].tolist() == [False, True, False]
     assert not seen.hired.any()
     assert not seen.at_risk[0, 2]
@@ -91,11 +94,11 @@ def test_without_entries_nothing_changes():
         assert censored[name].covariance == pytest.approx(plain[name].covariance, abs=1e-14)
 
 
-def test_with_one_kind_of_people_it_is_the_actuarial_life_table():
+def test_with_one_kind_of_people_it_is_the_life_table_of_days_followed():
     frame, _ = drawn(2, rows=3000, slope=0.0)
     frame["x"] = 0
     found = estimate(matched_rows(frame), "durable_6m", censored=True)
-    entry = months_until(
+    entry, share = months_until(
         frame["index_date"].to_numpy().astype("M8[D]"),
         frame["entry_date"].to_numpy().astype("M8[D]"), MONTHS,
     )  # fmt: skip
@@ -108,7 +111,7 @@ def test_with_one_kind_of_people_it_is_the_actuarial_life_table():
         enters = np.array(open_) & (entry == k)
         hired = np.array(open_) & (hire == k) & ~enters
         assert sum(open_) == alive
-        left *= 1 - hired.sum() / (alive - enters.sum() / 2)
+        left *= 1 - hired.sum() / (alive - (1 - share[enters]).sum())
         alive -= int(enters.sum() + hired.sum())
     assert found.rate_comparison.estimate == pytest.approx(1 - left, rel=1e-9)
 
@@ -119,7 +122,8 @@ def test_the_entry_model_is_the_pooled_logistic_regression_of_person_months():
     frame, _ = drawn(3, rows=1500)
     hire = np.where(frame["durable_6m"] == 1, 7 - frame[NAMES].sum(axis=1), 0)
     entry = np.random.default_rng(4).integers(0, 9, len(frame)) % 7
-    seen = follow_up(hire, entry, np.zeros(len(frame), dtype=np.int64), MONTHS)
+    calendar = np.zeros(len(frame), dtype=np.int64)
+    seen = follow_up(hire, entry, np.full(len(frame), 0.5), calendar, MONTHS)
     weights = np.random.default_rng(5).uniform(0.5, 3, len(frame))
     model = fit_entry(frame[["x"]], seen, weights)
     assert model is not None
@@ -171,6 +175,64 @@ def test_who_enters_is_stood_for_by_those_like_them():
     assert np.mean(naive) > 0.02
     assert abs(np.mean(errors)) < 0.003
     assert np.mean(np.square(scores)) == pytest.approx(1, abs=1.2)
+
+
+def expected(entry: float = 0.05, hire: float = 0.03) -> tuple[Matched, float, float]:
+    """Return every course two kinds of people can take, weighted by its probability.
+
+    Nothing is drawn. Also returned: the share hired had nobody entered, and what comparing those
+    who remain as they are would give (both hazards constant, months of 31, 28, 31, ... days).
+    """
+    days = np.diff(np.array([f"2023-{k:02d}-01" for k in range(1, 8)], dtype="datetime64[D]"))
+    days = days.astype(int)
+    last = int(days.sum())
+    month = np.repeat(np.arange(1, MONTHS + 1), days)
+    clock = np.concatenate([[0.0], np.cumsum(1 / days[month - 1])])  # months since the index date
+    parts, truth, alone, alive = [], 0.0, np.zeros(last), np.zeros(last)
+    for x in (0, 1):
+        falls = [
+            np.exp(-rate * clock) for rate in (hire * np.exp(0.5 - x), entry * np.exp(x - 0.5))
+        ]
+        chances = [np.append(-np.diff(fall), fall[-1]) / np.sqrt(2) for fall in falls]
+        day = np.arange(1, last + 2)
+        at = pd.MultiIndex.from_product([day, day], names=["hire", "entry"]).to_frame(index=False)
+        mass = np.outer(*chances).ravel()
+        parts.append(at.assign(x=x, mass=mass))
+        truth += (1 - falls[0][-1]) / 2
+        alone += -np.diff(falls[0]) * falls[1][:-1]
+        alive += falls[0][:-1] * falls[1][:-1]
+    rows = pd.concat(parts, ignore_index=True)
+    start = np.datetime64("2023-01-01", "D")
+    found = pd.DataFrame({"treated": 0, "x": rows["x"], "index_date": start.astype("M8[s]")})
+    dates = (start + rows["entry"].to_numpy()).astype("M8[s]")
+    nobody = (rows["entry"] > last) | (rows["entry"] >= rows["hire"])  # none with a durable job
+    found["entry_date"] = np.where(nobody, np.datetime64("NaT", "s"), dates)
+    hired = np.append(month, 99)[rows["hire"].to_numpy() - 1]
+    for k in range(1, MONTHS + 1):
+        found[f"durable_{k}m"] = (hired <= k).astype("int8")
+    matched = matched_rows(found)
+    mass = np.concatenate([np.ones(50), rows["mass"] / rows["mass"].mean()])
+    whole = matched_of(
+        matched.frame, matched.problem.treated, mass, family="score_weights",
+        covariates=matched.problem.covariates, method="ipw",
+    )  # fmt: skip
+    whole.problem.sampling_weight[:] = mass
+    return whole, truth, float(1 - np.prod(1 - alone / alive))
+
+
+def test_the_months_of_the_register_cost_little_of_the_correction(monkeypatch):
+    monkeypatch.setattr(censoring, "CUT", 1.0)
+    matched, truth, naive = expected()
+    found = estimate(matched, "durable_6m", censored=True).rate_comparison.estimate
+    assert naive - truth > 0.005
+    assert abs(found - truth) < 0.05 * (naive - truth)
+
+
+def test_the_cut_is_a_quantile_of_the_people_stood_for():
+    values = np.array([3.0, 1.0, 2.0, 5.0])
+    assert censoring._upper(values, np.ones(4)) == 5.0
+    assert censoring._upper(values, np.array([1.0, 1.0, 1.0, 0.02])) == 3.0
+    assert censoring._upper(np.arange(1000.0), np.ones(1000)) == 989.0
 
 
 def monthly(pool: str = "censored_at_entry") -> tuple[object, Matched]:

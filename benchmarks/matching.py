@@ -50,7 +50,7 @@ def timed(treated: int, ratio: int, options: dict[str, Any]) -> dict[str, Any]:
     """Run the three steps once; seconds of each, the effect and what is true."""
     import evaluation as ev
     from benchmarks.matched_sample import COVARIATES, draw
-    from evaluation.matching import propensity
+    from evaluation.matching.score import propensity
 
     sample = draw(treated, ratio)
     frame = sample.frame

@@ -12,16 +12,17 @@ from numpy.typing import ArrayLike
 from evaluation.display import SECRET, below, mask
 from evaluation.errors import Fault, fail, warn
 from evaluation.matching import inputs, plugins
+from evaluation.matching.missing import REFUSE, Missing
 from evaluation.matching.options import (
     SPACE_DISTANCES,
     check_distance,
     check_estimand,
     check_options,
 )
-from evaluation.matching.propensity import PropensityModel, fit_propensity, notes_of
 from evaluation.matching.registry import Method
 from evaluation.matching.registry import method as method_of
 from evaluation.matching.result import Matched, counts_of, shown, shown_parts
+from evaluation.matching.score.propensity import PropensityModel, fit_propensity, notes_of
 from evaluation.matching.strata import Strata, build_strata
 from evaluation.matching.types import Bools, Estimand, Floats, Problem, Weighted
 
@@ -47,6 +48,8 @@ def match_frame(
     sampling_weight: str | ArrayLike | None = None,
     score_effects: Sequence[str] = (),
     pool_sparse: bool = False,
+    score_penalty: float = 0.0,
+    missing: Missing = REFUSE,
     **method_options: Any,
 ) -> Matched:
     """Match or weight the rows of a table.
@@ -93,7 +96,13 @@ def match_frame(
         Columns whose interaction enters the score as dummies.
     pool_sparse : bool
         Pool rare levels and penalise when events are few, see
-        :func:`evaluation.matching.propensity.fit_propensity`.
+        :func:`evaluation.matching.score.propensity.fit_propensity`.
+    score_penalty : float
+        Ridge on the standardised coefficients of the score, 0 for maximum likelihood.
+    missing : str or dict
+        Missing covariates: ``refuse`` (default), ``indicator`` (numbers: mean and a 0/1 column;
+        categories: the level ``missing``), or by column ``{"education": "unknown"}`` the level
+        that they form.
     **method_options
         Options of the method; a name it does not know is refused with the nearest one.
 
@@ -125,24 +134,24 @@ def match_frame(
         **method_options,
     }
     options = check_options(chosen, given)
-    target = check_estimand(estimand)
+    target, notes = _target(chosen, check_estimand(estimand))
     terms = inputs.read_terms(treatment, covariates, formula)
     strata_columns = _listed(exact)
     effects = _listed(score_effects)
     _check_columns(frame, terms, strata_columns, effects, options, person, sampling_weight)
     treated = inputs.read_treatment(frame, terms.treatment)
-    columns = inputs.read_covariates(frame, terms)
+    columns, said = inputs.read_covariates(frame, terms, missing=missing, treated=treated)
+    notes += said
     inputs.check_complete(frame, strata_columns, "exact")
     inputs.check_complete(frame, effects, "score_effects")
     if len(columns.columns) == 0 and isinstance(distance, str):
         fail("EVAL-410")
     weights = inputs.read_weights(frame, sampling_weight)
     strata = build_strata(frame, strata_columns)
-    notes: list[Fault] = []
     score, scalar, name = None, None, "none"
     if chosen.needs_distance:
         score, scalar, name = _distance(frame, columns, treated, weights, distance, terms, effects,
-                                        pool_sparse)  # fmt: skip
+                                        pool_sparse, score_penalty)  # fmt: skip
         notes += notes_of(score)
     elif not (isinstance(distance, str) and distance == "logit"):
         notes.append(warn("EVAL-418", option="distance", cause=f"method={method!r}"))
@@ -164,6 +173,16 @@ def match_frame(
     weighted = plugins.weighted_of(chosen.function(problem), problem, chosen.name)
     notes += weighted.notes + _lost(weighted, problem)
     return _matched(frame, terms, chosen, options, problem, weighted, notes)
+
+
+def _target(chosen: Method, asked: Estimand) -> tuple[Estimand, list[Fault]]:
+    """Return whose effect is estimated: that of the method where it has one of its own."""
+    if chosen.estimand is None or asked == chosen.estimand:
+        return asked, []
+    if asked != "ATT":
+        fail("EVAL-436", method=chosen.name, estimand=asked, allowed=chosen.estimand)
+    said = warn("EVAL-496", method=chosen.name, estimand=asked, used=chosen.estimand, stacklevel=3)
+    return chosen.estimand, [said]
 
 
 def _listed(columns: Sequence[str] | str | None) -> list[str]:
@@ -188,6 +207,7 @@ def _check_columns(
         "score_effects": effects,
         "caliper_covariates": list(options.get("caliper_covariates") or {}),
         "within_caliper": _listed(options.get("within_caliper")),
+        "antiexact": _listed(options.get("antiexact")),
     }
     named = {
         "person": person,
@@ -207,9 +227,13 @@ def _distance(
     terms: inputs.Terms,
     effects: list[str],
     pool_sparse: bool,
+    penalty: float,
 ) -> tuple[PropensityModel | None, Floats | None, str]:
     """Return score, scalar distance and its name."""
     wanted = check_distance(distance, len(frame))
+    if penalty and not (isinstance(wanted, str) and wanted not in SPACE_DISTANCES):
+        named = wanted if isinstance(wanted, str) else "array"
+        fail("EVAL-403", option="score_penalty", value=penalty, allowed=f"0 (distance={named})")
     if not isinstance(wanted, str):
         return None, wanted, "array"
     if wanted in SPACE_DISTANCES:
@@ -221,6 +245,7 @@ def _distance(
         link="probit" if wanted == "probit" else "logit",
         effects=frame[effects].reset_index(drop=True) if effects else None,
         pool_sparse=pool_sparse,
+        penalty=penalty,
     )
     return score, score.probability if wanted == "probability" else score.linear, wanted
 
@@ -242,7 +267,12 @@ def _resolved(
         }
     if options.get("within_caliper") is not None:
         terms = inputs.Terms("", tuple(_listed(options["within_caliper"])))
-        resolved["within_caliper"] = inputs.read_covariates(frame, terms)
+        resolved["within_caliper"], _ = inputs.read_covariates(frame, terms)
+    if options.get("antiexact") is not None:
+        resolved["antiexact"] = {
+            column: inputs.read_codes(frame, column, "antiexact")
+            for column in _listed(options["antiexact"])
+        }
     if options.get("unit_id") is not None:
         resolved["unit_id"] = inputs.read_codes(frame, options["unit_id"], "unit_id")
     if "discard" in options:
@@ -291,8 +321,8 @@ def _lost(weighted: Weighted, problem: Problem) -> list[Fault]:
     lost = {name: len(rows) for name, rows in weighted.reasons.items() if len(rows)}
     if not lost or any(note.code == "EVAL-412" for note in weighted.notes):
         return []
-    focal = problem.treated if problem.estimand != "ATC" else ~problem.treated
-    total = int(focal.sum())
+    t = problem.treated
+    total = {"ATC": int((~t).sum()), "ATE": t.size}.get(problem.estimand, int(t.sum()))
     count = sum(lost.values())
     share = mask(round(100 * count / total, 1), [count, total])
     # The number matched is published: beside it, the total would give a small loss.

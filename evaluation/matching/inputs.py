@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import Fault, fail, nearest, refuse
-from evaluation.matching.design import is_category
+from evaluation.matching.missing import REFUSE, Missing, filled, how_by_column
+from evaluation.matching.score.design import is_category
 from evaluation.matching.types import Bools, Floats, Ints
 
 _SHOWN = 5
@@ -146,8 +147,30 @@ def read_treatment(frame: pd.DataFrame, column: str) -> Bools:
     return treated
 
 
-def read_covariates(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
+def read_covariates(
+    frame: pd.DataFrame,
+    terms: Terms,
+    *,
+    missing: Missing = REFUSE,
+    treated: Bools | None = None,
+) -> tuple[pd.DataFrame, list[Fault]]:
     """Return the covariates (n, k) on a fresh index, categories as ``category``.
+
+    Parameters
+    ----------
+    frame : DataFrame (n, ...)
+    terms : Terms
+    missing : str or dict
+        What to do with holes, see :func:`evaluation.matching.missing.how_by_column`.
+    treated : (n,) bool, optional
+        Arms, for the counts of holes.
+
+    Returns
+    -------
+    covariates : DataFrame (n, k)
+        Indicators of holes stand after their column.
+    notes : list of Fault
+        What was filled (EVAL-477).
 
     Raises
     ------
@@ -155,24 +178,31 @@ def read_covariates(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
         EVAL-405 missing values (every column with its count), EVAL-406 infinite values, EVAL-438
         dates, EVAL-439 a category with nearly as many levels as rows.
     """
-    check_complete(frame, terms.columns, "covariates")
+    how = how_by_column(missing, terms.columns)
+    check_complete(frame, [name for name in terms.columns if how[name] == REFUSE], "covariates")
+    check_finite(frame, [name for name in terms.columns if how[name] != REFUSE])
+    arms = np.zeros(len(frame), bool) if treated is None else treated
     columns: dict[str, pd.Series] = {}
     faults: list[Fault] = []
+    notes: list[Fault] = []
     for name in terms.columns:
         column = frame[name].reset_index(drop=True)
         if _is_date(column):
             faults.append(Fault("EVAL-438", {"column": name}))
-        elif name in terms.categories or is_category(column):
-            category = _as_category(column)
-            levels = category.cat.categories.size
-            if levels > 50 and levels > len(frame) / 4:
-                data = {"column": name, "count": int(levels), "total": len(frame)}
-                faults.append(Fault("EVAL-439", data))
-            columns[name] = category
-        else:
-            columns[name] = _as_number(column)
+            continue
+        whole, note = filled(column, how[name], arms, category=name in terms.categories)
+        notes += [note] if note else []
+        for label, values in whole.items():
+            if label in terms.categories or is_category(values):
+                columns[label] = _as_category(values)
+                levels = columns[label].cat.categories.size
+                if levels > 50 and levels > len(frame) / 4:
+                    data = {"column": name, "count": int(levels), "total": len(frame)}
+                    faults.append(Fault("EVAL-439", data))
+            else:
+                columns[label] = _as_number(values)
     refuse(faults)
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame))), notes
 
 
 def check_complete(frame: pd.DataFrame, columns: Sequence[str], role: str) -> None:
@@ -183,11 +213,22 @@ def check_complete(frame: pd.DataFrame, columns: Sequence[str], role: str) -> No
         if missing:
             data = {"column": name, "count": missing, "total": len(frame), "role": role}
             faults.append(Fault("EVAL-405", data))
-        elif pd.api.types.is_float_dtype(frame[name]):
-            infinite = int(np.isinf(frame[name].to_numpy(np.float64)).sum())
-            if infinite:
-                faults.append(Fault("EVAL-406", {"column": name, "count": infinite}))
-    refuse(faults)
+    refuse(faults + _infinite(frame, columns))
+
+
+def check_finite(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse infinite values (EVAL-406), all columns at once."""
+    refuse(_infinite(frame, columns))
+
+
+def _infinite(frame: pd.DataFrame, columns: Sequence[str]) -> list[Fault]:
+    faults = []
+    for name in columns:
+        if pd.api.types.is_float_dtype(frame[name]):
+            values = frame[name].to_numpy(np.float64, na_value=np.nan)
+            count = int(np.isinf(values).sum())
+            faults += [Fault("EVAL-406", {"column": name, "count": count})] if count else []
+    return faults
 
 
 def _as_category(column: pd.Series) -> pd.Series:
@@ -222,7 +263,9 @@ def design_frame(frame: pd.DataFrame, covariates: pd.DataFrame, terms: Terms) ->
         matrix = model_matrix(f"1 + {terms.formula}", covariates, na_action="raise")
     except (FormulaicError, ValueError, TypeError) as error:
         fail("EVAL-433", formula=terms.formula, reason=type(error).__name__)
-    return pd.DataFrame(matrix).drop(columns="Intercept").astype(np.float64)
+    expanded = pd.DataFrame(matrix).drop(columns="Intercept").astype(np.float64)
+    # indicators of holes are no part of the formula, and must enter the score all the same
+    return expanded.join(covariates[[name for name in covariates if name not in terms.columns]])
 
 
 def read_person(frame: pd.DataFrame, person: Any) -> Ints:

@@ -13,6 +13,7 @@ from evaluation.matching.types import Estimand
 
 Order = Literal["largest", "smallest", "data", "random", "closest", "farthest"]
 Discard = Literal["treated", "control", "both"]
+Kernel = Literal["epanechnikov", "gaussian"]
 ScoreDistance = Literal["logit", "probability", "probit"]
 SpaceDistance = Literal["mahalanobis", "robust_mahalanobis", "scaled_euclidean"]
 
@@ -24,6 +25,7 @@ ESTIMANDS: tuple[str, ...] = get_args(Estimand)
 COMMON = (
     "treatment", "covariates", "formula", "method", "distance", "estimand", "exact", "seed",
     "person", "sampling_weight", "score_effects", "pool_sparse",
+    "score_penalty", "missing",
 )  # fmt: skip
 """What every method takes."""
 DEFAULTS: dict[str, Any] = {
@@ -65,8 +67,14 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "caliper": (lambda v: v is None or _number(v), "≥ 0"),
     "caliper_covariates": (lambda v: v is None or _widths(v), '{"age": 0.25}'),
     "within_caliper": (lambda v: v is None or _names(v), '["age", "re75"]'),
+    "ties": (lambda v: isinstance(v, (bool, np.bool_)), "True, False"),
+    "antiexact": (lambda v: v is None or _names(v), '["employer"]'),
     "unit_id": (lambda v: v is None or not np.isscalar(v) or isinstance(v, str), '"person_id"'),
     "discard": (lambda v: v is None or v in get_args(Discard), ", ".join(get_args(Discard))),
+    "k2k": (lambda v: isinstance(v, (bool, np.bool_)), "True, False"),
+    "subclasses": (lambda v: _whole(v, 2), "2, 3, 4, …"),
+    "bandwidth": (lambda v: v is None or (_number(v) and v > 0), "> 0"),
+    "kernel": (lambda v: v in get_args(Kernel), ", ".join(get_args(Kernel))),
 }
 
 

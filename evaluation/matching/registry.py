@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from evaluation.errors import fail, nearest
-from evaluation.matching.types import Family, Floats, Problem, Weighted
+from evaluation.matching.types import Estimand, Family, Floats, Problem, Weighted
 
 MethodFunction = Callable[[Problem], Weighted | Floats]
 
@@ -29,6 +29,8 @@ class Method:
         ``Problem -> Weighted``, or simply one weight per row (n,).
     needs_distance : bool
         Whether a distance (score) is computed first.
+    estimand : str or None
+        The only estimand of a method that has but one of its own.
     """
 
     name: str
@@ -36,13 +38,26 @@ class Method:
     options: dict[str, Any]
     function: MethodFunction
     needs_distance: bool = True
+    estimand: Estimand | None = None
 
 
 _HOMES = {
-    "nearest": "evaluation.matching.nearest",
-    "radius": "evaluation.matching.radius",
-    "ipw": "evaluation.matching.ipw",
-    "entropy_balancing": "evaluation.matching.entropy_balancing",
+    "nearest": "evaluation.matching.algorithms.nearest",
+    "radius": "evaluation.matching.algorithms.radius",
+    "kernel": "evaluation.matching.algorithms.kernel",
+    "cem": "evaluation.matching.algorithms.cem",
+    "exact": "evaluation.matching.algorithms.exact",
+    "subclass": "evaluation.matching.algorithms.subclass",
+    "ipw": "evaluation.matching.algorithms.ipw",
+    "overlap": "evaluation.matching.algorithms.overlap",
+    "entropy_balancing": "evaluation.matching.algorithms.entropy_balancing",
+    "cbps": "evaluation.matching.algorithms.cbps",
+    "stable": "evaluation.matching.algorithms.stable",
+    "cardinality": "evaluation.matching.algorithms.cardinality",
+    "profile": "evaluation.matching.algorithms.profile",
+    "optimal": "evaluation.matching.algorithms.optimal",
+    "full": "evaluation.matching.algorithms.full",
+    "generalised_full": "evaluation.matching.algorithms.generalised_full",
 }
 _METHODS: dict[str, Method] = {}
 
@@ -53,11 +68,12 @@ def register_method(
     family: Family = "sets",
     options: dict[str, Any] | None = None,
     needs_distance: bool = True,
+    estimand: Estimand | None = None,
 ) -> Callable[[MethodFunction], MethodFunction]:
     """Register a function ``Problem -> Weighted`` (or weights (n,)) under ``name`` (decorator)."""
 
     def keep(function: MethodFunction) -> MethodFunction:
-        _METHODS[name] = Method(name, family, options or {}, function, needs_distance)
+        _METHODS[name] = Method(name, family, options or {}, function, needs_distance, estimand)
         return function
 
     return keep

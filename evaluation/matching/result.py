@@ -17,7 +17,7 @@ from evaluation.wording import message
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from evaluation.matching.propensity import PropensityModel
+    from evaluation.matching.score.propensity import PropensityModel
 
 REASONS = ("caliper", "stratum_empty", "no_comparator_left", "outside_support")
 
@@ -161,6 +161,12 @@ class Matched:
         from evaluation.diagnostics import balance_of
 
         return balance_of(self, min_cell=self.min_cell)
+
+    def diagnostics(self) -> Any:
+        """Return the sample-wide diagnostics against their limits (overlap, weights, kept...)."""
+        from evaluation.diagnostics import diagnose
+
+        return diagnose(self, min_cell=self.min_cell)
 
     def summary(self) -> pd.DataFrame:
         """Return counts by arm: all, matched, effective (Kish), unmatched, lost by reason.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evaluation.errors import Fault
 
 if TYPE_CHECKING:
-    from evaluation.matching.propensity import PropensityModel
+    from evaluation.matching.score.propensity import PropensityModel
 
 Estimand = Literal["ATT", "ATE", "ATC", "ATO"]
 Family = Literal["sets", "replacement", "score_weights", "moment_weights", "smooth"]

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from evaluation.errors import EvaluationError, EvaluationWarning
-from evaluation.matching._moments import independent, moment_matrix
-from evaluation.matching._moments_tilt import tilt
-from evaluation.matching.entropy_balancing import entropy_balancing
+from evaluation.matching.algorithms.entropy_balancing import entropy_balancing
+from evaluation.matching.engines.moments import independent, moment_matrix
+from evaluation.matching.engines.tilt import tilt
 from tests.diagnostics.samples import (
     SAMPLES,
     difference,

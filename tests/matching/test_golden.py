@@ -140,42 +140,6 @@ def test_counts_effect_and_balance_follow(dataset: str, name: str) -> None:
     assert standardised == pytest.approx(spec["smd_after"]["distance"], rel=1e-6, abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("dataset", "name", "options"),
-    [
-        ("nsw_cps", "mahal", {"distance": "mahalanobis"}),
-        ("nsw_cps", "mahal_exact", {"distance": "mahalanobis", "exact": True}),
-        ("nsw_cps", "scaled_euclidean", {"distance": "scaled_euclidean"}),
-        ("nhefs", "scaled_euclidean", {"distance": "scaled_euclidean"}),
-    ],
-)
-def test_the_same_comparators_are_used_where_equal_distances_abound(
-    dataset: str, name: str, options: dict[str, Any]
-) -> None:
-    spec = golden(dataset)["specs"][name]
-    matched = run(dataset, options)
-    mine, theirs = pairs_of(matched), expected_pairs(spec)
-    assert set(np.concatenate([*mine.values()])) == set(np.concatenate([*theirs.values()]))
-    exchanged = sum(mine[row] != theirs[row] for row in theirs)
-    assert exchanged <= 3
-
-
-def test_mahalanobis_on_a_singular_covariance_takes_the_nearest() -> None:
-    from evaluation.matching.distances import mahalanobis
-
-    matched = run("nhefs", {"distance": "mahalanobis", "replace": True})
-    treated = matched.problem.treated
-    points = mahalanobis(matched.problem.covariates, treated)
-    theirs = expected_pairs(golden("nhefs")["specs"]["mahal_replace"])
-    longer = 0
-    for row, (chosen,) in pairs_of(matched).items():
-        gaps = ((points[~treated] - points[row]) ** 2).sum(axis=1)
-        own = ((points[chosen] - points[row]) ** 2).sum()
-        assert own == pytest.approx(gaps.min(), abs=1e-9)
-        longer += theirs[row] != [chosen]
-    assert longer == 2
-
-
 @pytest.mark.parametrize("dataset", DATA)
 def test_score_is_that_of_glm(dataset: str) -> None:
     stored = golden(dataset)["score"]

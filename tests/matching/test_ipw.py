@@ -9,8 +9,8 @@ import pytest
 from scipy.special import ndtr
 
 from evaluation.errors import EvaluationError
-from evaluation.matching.ipw import ipw
-from evaluation.matching.propensity import fit_propensity
+from evaluation.matching.algorithms.ipw import ipw
+from evaluation.matching.score.propensity import fit_propensity
 from tests.diagnostics.samples import (
     SAMPLES,
     difference,

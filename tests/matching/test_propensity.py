@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from evaluation.errors import EvaluationError, EvaluationWarning
-from evaluation.matching.design import build_design, collinear
-from evaluation.matching.newton import solve
-from evaluation.matching.propensity import PropensityModel, fit_propensity
+from evaluation.matching import match_frame
+from evaluation.matching.score.design import build_design, collinear
+from evaluation.matching.score.newton import solve
+from evaluation.matching.score.propensity import PropensityModel, fit_propensity
 
 
 def rows(n: int = 600, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -178,6 +179,37 @@ def test_partial_separation_is_penalised_and_said_by_name() -> None:
     assert model.penalty > 0
     assert model.converged
     assert np.abs(model.coefficients[list(model.names).index("area[b]")]) < 15
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_penalised_score_solves_its_own_equations(link: str) -> None:
+    """The gradient of the likelihood equals the ridge's; the intercept is free."""
+    frame, treated = rows()
+    model = fit_propensity(frame, treated, link=link, penalty=3.0)
+    columns = model.design.dense().to_numpy()
+    ridge = 3.0 * columns.var(axis=0) * model.coefficients
+    np.testing.assert_allclose(columns.T @ model.residual, ridge, atol=1e-6)
+    free = fit_propensity(frame, treated, link=link)
+    assert model.penalty == 3.0
+    assert np.abs(model.coefficients[1:]).sum() < np.abs(free.coefficients[1:]).sum()
+
+
+@pytest.mark.parametrize("penalty", [-1.0, True, float("inf"), "1"])
+def test_illegal_penalty(penalty: object) -> None:
+    frame, treated = rows()
+    with pytest.raises(EvaluationError) as caught:
+        fit_propensity(frame, treated, penalty=penalty)  # type: ignore[arg-type]
+    assert caught.value.code == "EVAL-403"
+
+
+def test_a_penalty_without_a_score_is_refused() -> None:
+    frame, treated = rows()
+    with pytest.raises(EvaluationError) as caught:
+        match_frame(
+            frame.assign(treat=treated.astype(int)), treatment="treat", covariates=["age"],
+            distance="mahalanobis", score_penalty=1.0,
+        )  # fmt: skip
+    assert caught.value.code == "EVAL-403"
 
 
 def test_rare_levels_are_pooled_on_request_only() -> None:

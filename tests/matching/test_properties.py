@@ -162,7 +162,7 @@ def test_units_are_used_once_and_never_for_themselves(seed: int) -> None:
 @QUICK
 @given(SEEDS, st.sampled_from(["mahalanobis", "robust_mahalanobis", "scaled_euclidean"]))
 def test_distances_in_space_agree_with_brute_force(seed: int, distance: str) -> None:
-    from evaluation.matching.distances import METRICS
+    from evaluation.matching.engines.distances import METRICS
 
     frame = small_problem(seed)
     covariates = frame[["x", "score"]]
@@ -178,7 +178,7 @@ def test_distances_in_space_agree_with_brute_force(seed: int, distance: str) -> 
 
 
 def test_mahalanobis_distance_ignores_units_of_measure() -> None:
-    from evaluation.matching.distances import mahalanobis
+    from evaluation.matching.engines.distances import mahalanobis
 
     frame = small_problem(4)
     treated = frame["t"].to_numpy() == 1

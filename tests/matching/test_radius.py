@@ -9,8 +9,8 @@ import pytest
 import statsmodels.api as sm
 
 from evaluation.errors import EvaluationError
-from evaluation.matching._smooth_match import layout, radius_match
-from evaluation.matching.radius import radius
+from evaluation.matching.algorithms.radius import radius, within_radius
+from evaluation.matching.engines.smooth_match import layout, smooth_match
 from tests.diagnostics.samples import difference, made, taken
 
 
@@ -38,10 +38,10 @@ def test_kernels_follow_the_definition(multiple, digits):
     treated, base = rng.random(n) < 0.25, rng.uniform(0.5, 2, n)
     base[treated] = 1.0
     multiplier = rng.poisson(1.0, n).astype(float)
-    plan = layout(treated, strata, base, multiple=multiple, quantile=0.9, max_share=1.0)
-    found = radius_match(plan, score, multiplier)
+    plan = layout(treated, strata, base, window=within_radius(multiple, 0.9))
+    found = smooth_match(plan, score, multiplier)
     weight = base * multiplier
-    expected = _plain(score, weight, treated, strata, found.treated, found.radius)
+    expected = _plain(score, weight, treated, strata, found.treated, found.width)
     np.testing.assert_allclose(found.comparison, expected, atol=1e-10)
     assert found.comparison.sum() == pytest.approx(found.treated.sum())
     assert (found.comparison[multiplier == 0] == 0).all()
@@ -103,13 +103,13 @@ def test_replication_follows_the_resampled_rows():
     rows = np.repeat(np.arange(1500), counts.astype(int))
     score = given.score.one_step(counts[:, None])[:, 0]
     plan = layout(given.treated[rows], given.strata[rows], given.sampling_weight[rows],
-                  multiple=3.0, quantile=0.9, max_share=1.0)  # fmt: skip
-    again = radius_match(plan, score[rows], np.ones(len(rows)))
+                  window=within_radius(3.0, 0.9))  # fmt: skip
+    again = smooth_match(plan, score[rows], np.ones(len(rows)))
     t = again.treated > 0
     assert found[0] == pytest.approx(outcome[rows][t].mean())
-    once = radius_match(
+    once = smooth_match(
         layout(given.treated, given.strata, given.sampling_weight,
-               multiple=3.0, quantile=0.9, max_share=1.0), score, counts)  # fmt: skip
+               window=within_radius(3.0, 0.9)), score, counts)  # fmt: skip
     assert np.bincount(rows, again.comparison, minlength=1500) == pytest.approx(once.comparison)
 
 
@@ -167,8 +167,8 @@ def test_probability_scale():
     given, _ = made(9)
     by_probability = radius(replace(given, distance_name="probability"))
     plan = layout(given.treated, given.strata, given.sampling_weight,
-                  multiple=3.0, quantile=0.9, max_share=0.04)  # fmt: skip
-    expected = radius_match(plan, given.score.probability, np.ones(1500))
+                  window=within_radius(3.0, 0.9), max_share=0.04)  # fmt: skip
+    expected = smooth_match(plan, given.score.probability, np.ones(1500))
     used = ~given.treated
     share = by_probability.weights[used] / by_probability.weights[used].sum()
     np.testing.assert_allclose(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from evaluation.diagnostics.balance import Balance
+    from evaluation.diagnostics.kept import Kept
     from evaluation.diagnostics.overlap import Overlap
     from evaluation.diagnostics.weights import Weights
 
@@ -119,4 +120,20 @@ def weights_plot(weights: Weights, ax: Axes | None, language: Language) -> Axes:
     axis.set_xlabel(f"% {word('comparison', language)}")
     axis.set_ylabel(f"% {message('diagnostics.weights.caption', language)}")
     axis.set_title(message("diagnostics.weights.caption", language))
+    return axis
+
+
+def kept_plot(kept: Kept, ax: Axes | None, language: Language) -> Axes:
+    """Draw bars of the share kept, strata of small counts left out."""
+    rows = kept.shown.sort_values(["share", "stratum"], ascending=False, kind="stable")
+    if rows.empty:
+        return _refused(ax, kept.min_cell, language)
+    rows = rows.tail(MOST_ROWS)
+    axis = _axis(ax, 6.0, min(30.0, 1.4 + 0.22 * len(rows)))
+    place = np.arange(len(rows))
+    axis.barh(place, 100 * rows["share"], color=AFTER)
+    axis.set_yticks(place, rows["stratum"].astype(str))
+    axis.set_xlim(0, 100)
+    axis.set_xlabel(f"{word('kept_share', language)} (%)")
+    axis.set_title(message("diagnostics.kept.caption", language))
     return axis

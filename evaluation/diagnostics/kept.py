@@ -7,7 +7,7 @@ their share by stratum or by level.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,10 @@ from evaluation.diagnostics._arms import MatchedLike, final_weights
 from evaluation.diagnostics._shown import number, word
 from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, below, table
 from evaluation.errors import fail
-from evaluation.wording import message
+from evaluation.wording import Language, message
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +40,20 @@ class Kept(Guarded):
     def share(self) -> float:
         """Share of all entrants that were kept."""
         return float(self.frame["kept"].sum() / max(1, self.frame["entrants"].sum()))
+
+    def plot(self, ax: Axes | None = None, *, language: Language = "fr") -> Axes:
+        """Draw the share kept of each stratum that may be shown, the smallest share on top."""
+        from evaluation.diagnostics._figures import kept_plot
+
+        return kept_plot(self, ax, language)
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """Strata whose share may be shown: neither it nor its complement is a small count."""
+        entrants, kept = self.frame["entrants"], self.frame["kept"]
+        lost = entrants - kept
+        large = (entrants >= self.min_cell) & (kept >= self.min_cell)
+        return self.frame[large & ((lost == 0) | (lost >= self.min_cell))]
 
     def to_dict(self) -> dict[str, Any]:
         """Return raw counts."""

@@ -16,7 +16,7 @@ from evaluation.diagnostics._arms import MatchedLike, final_weights
 from evaluation.diagnostics._shown import number, too_small
 from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, table
 from evaluation.errors import fail
-from evaluation.matching._moments_strata import kish
+from evaluation.matching.engines.usable_strata import kish
 from evaluation.matching.types import Floats
 from evaluation.wording import Language, message
 

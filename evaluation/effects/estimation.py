@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from evaluation.display import DEFAULT_MIN_CELL
+from evaluation.effects.adjustment import read_adjustment
 from evaluation.effects.censoring import censored_outcomes
 from evaluation.effects.effect import Effect
 from evaluation.effects.intervals import ratio_interval, wald, wilson
@@ -24,7 +26,9 @@ def estimate(
     *,
     variance: str = "auto",
     level: float = 0.95,
-    adjust: str | None = None,
+    adjust: bool | str | Sequence[str] | None = None,
+    adjust_model: str = "auto",
+    interacted: bool = True,
     score_estimated: bool = True,
     seed: int = 0,
     min_cell: int = DEFAULT_MIN_CELL,
@@ -46,8 +50,14 @@ def estimate(
         replacement ``abadie_imbens_homoscedastic``.
     level : float
         Confidence level.
-    adjust : None
-        Adjustment of the outcome after matching; methods with a bias adjustment bring their own.
+    adjust : True or list of str, optional
+        Regress the outcome on covariates after matching and average the fitted means over the
+        target (g-computation): True takes the covariates of the matching, else columns of the
+        frame. For sets and weights; methods with a bias adjustment bring their own.
+    adjust_model : str
+        ``auto`` (logistic for 0/1 outcomes, else linear), ``linear`` or ``logit``.
+    interacted : bool
+        Whether each arm has slopes of its own in the adjustment.
     score_estimated : bool
         Correct the Abadie-Imbens variance for an estimated score.
     seed : int
@@ -68,13 +78,12 @@ def estimate(
     Raises
     ------
     EvaluationError
-        EVAL-501 to EVAL-513, EVAL-530.
+        EVAL-501 to EVAL-513, EVAL-516, EVAL-530, EVAL-540 to EVAL-547.
     """
-    if adjust is not None:
-        fail("EVAL-516", adjust=adjust)
     effects = estimate_columns(
         matched, [outcome], variance=variance, level=level, score_estimated=score_estimated,
-        seed=seed, min_cell=min_cell, censored=censored,
+        seed=seed, min_cell=min_cell, censored=censored, adjust=adjust, adjust_model=adjust_model,
+        interacted=interacted,
     )  # fmt: skip
     return effects[outcome]
 
@@ -91,6 +100,9 @@ def estimate_columns(
     frame: pd.DataFrame | None = None,
     strict: bool = True,
     censored: bool = False,
+    adjust: bool | str | Sequence[str] | None = None,
+    adjust_model: str = "auto",
+    interacted: bool = True,
 ) -> dict[str, Effect]:
     """Estimate the effects on several outcomes with the same weights (and the same draws).
 
@@ -102,6 +114,13 @@ def estimate_columns(
         fail("EVAL-512", level=level)
     chosen = legal_variance(matched.family, matched.method, variance)
     values = read_outcomes(matched, outcomes, frame=frame)
+    adjustment = None
+    if adjust is not None and adjust is not False:
+        if censored:
+            fail("EVAL-547")
+        adjustment = read_adjustment(
+            matched, arms_of(matched), adjust, adjust_model, interacted=interacted
+        )
     if censored:
         found = censored_outcomes(
             matched, outcomes, frame=frame, variance=chosen, score_estimated=score_estimated,
@@ -111,8 +130,9 @@ def estimate_columns(
         moments = [replace(each, notes=(*each.notes, found.note)) for each in found.moments]
     else:
         moments = moments_of(
-            matched, values, variance=chosen, score_estimated=score_estimated, seed=seed
-        )
+            matched, values, variance=chosen, score_estimated=score_estimated, seed=seed,
+            adjustment=adjustment,
+        )  # fmt: skip
     arms = arms_of(matched)
     return {
         name: effect_of(

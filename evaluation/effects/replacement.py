@@ -14,10 +14,17 @@ from evaluation.effects.clusters import (
     floored,
     semi_definite,
 )
-from evaluation.effects.neighbours import neighbour_difference, same_arm_neighbour
+from evaluation.effects.counterfactuals import counterfactuals
+from evaluation.effects.neighbours import (
+    neighbour_difference,
+    same_arm_neighbour,
+    same_arm_neighbour_in_space,
+)
 from evaluation.effects.types import Bools, Floats, Ints, MatchedSet, Moments
 from evaluation.errors import fail
-from evaluation.matching.propensity import PropensityModel
+from evaluation.matching.engines.plan import coordinates
+from evaluation.matching.score.propensity import PropensityModel
+from evaluation.matching.types import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +61,17 @@ def reuse_of(focal: Ints, other: Ints, *, rows: int, share: Floats | None = None
 
 
 def conditional_variance(
-    outcome: Floats, reuse: Reuse, *, neighbour: Ints | None, treated: Bools
-) -> Floats:
+    outcome: Floats, reuse: Reuse, *, neighbour: Ints | None, treated: Bools,
+    values: Floats | None = None,
+) -> Floats:  # fmt: skip
     """Return the variance (n,) of the outcome given the score and the arm.
 
     With a neighbour, (y_i - y_l(i))^2 / 2 of the nearest row of the same arm (J = 1), rows without
     one taking their arm's mean; without, the homoscedastic half mean square of the paired
-    differences.
+    differences, ``values`` (q,) being the adjusted outcomes of the comparators if they were.
     """
     if neighbour is None:
-        gaps = outcome[reuse.focal] - outcome[reuse.other]
+        gaps = outcome[reuse.focal] - (outcome[reuse.other] if values is None else values)
         centre = float(np.sum(reuse.share * gaps)) / reuse.size
         common = float(np.sum(reuse.share * (gaps - centre) ** 2)) / (2 * reuse.size)
         return np.full(len(outcome), common)
@@ -77,8 +85,9 @@ def conditional_variance(
 
 
 def abadie_imbens(
-    outcome: Floats, reuse: Reuse, sigma2: Floats, *, focal_is_treated: bool = True
-) -> tuple[Floats, Floats]:
+    outcome: Floats, reuse: Reuse, sigma2: Floats, *, focal_is_treated: bool = True,
+    values: Floats | None = None,
+) -> tuple[Floats, Floats]:  # fmt: skip
     r"""Return the two means and their covariance for matching with replacement, rows independent.
 
     .. math:: V = \frac1{N_1^2}\sum_{focal} (y_i - \hat y_i - \hat\tau)^2
@@ -94,6 +103,8 @@ def abadie_imbens(
         Conditional variances.
     focal_is_treated : bool
         False for the ATC.
+    values : (q,) float, optional
+        Adjusted outcomes of the comparators, pair by pair.
 
     Returns
     -------
@@ -106,7 +117,8 @@ def abadie_imbens(
     ----------
     Abadie & Imbens (2006), theorem 7, doi:10.1111/j.1468-0262.2006.00655.x.
     """
-    imputed = np.bincount(reuse.focal, reuse.share * outcome[reuse.other], minlength=len(outcome))
+    values = outcome[reuse.other] if values is None else values
+    imputed = np.bincount(reuse.focal, reuse.share * values, minlength=len(outcome))
     rows = np.unique(reuse.focal)
     pair = np.column_stack([outcome[rows], imputed[rows]])
     means = pair.mean(axis=0)
@@ -193,25 +205,33 @@ def replacement_moments(
     ------
     EvaluationError
         EVAL-508 when the variance is not positive, EVAL-513 when the correction for an estimated
-        score is asked for another estimand than the ATT.
+        score is asked for another estimand than the ATT, EVAL-548 when it is asked together with
+        a bias adjustment.
     """
     problem = matched.problem
     treated = np.asarray(problem.treated, dtype=bool)
     focal_is_treated = matched.estimand != "ATC"
     reuse = _reuse(matched, focal_is_treated)
-    neighbour = None
-    if problem.distance is not None:
-        neighbour = same_arm_neighbour(problem.distance, problem.strata, treated)
-    score = problem.score if score_estimated and neighbour is not None else None
+    points = coordinates(problem)
+    neighbour = _neighbours(problem, points, np.union1d(reuse.focal, reuse.other))
+    # The correction is for pairs sought on the score, not for a score that only bounds them.
+    score = problem.score if score_estimated and points is None else None
     if score is not None and not focal_is_treated:
         fail("EVAL-513", estimand=matched.estimand, method=matched.method)
+    if score is not None and problem.options.get("bias_adjust"):
+        fail("EVAL-548", method=matched.method)
+    values = counterfactuals(outcomes, reuse.focal, reuse.other, problem)
     persons = clusters_of(np.asarray(problem.person, dtype=np.int64))
     recurring = persons.count < len(treated)
     chosen = None if homoscedastic else neighbour
     done: list[Moments] = []
-    for outcome, given in zip(outcomes.T, moments, strict=True):
-        sigma2 = conditional_variance(outcome, reuse, neighbour=chosen, treated=treated)
-        means, covariance = abadie_imbens(outcome, reuse, sigma2, focal_is_treated=focal_is_treated)
+    for outcome, moved, given in zip(outcomes.T, values.T, moments, strict=True):
+        sigma2 = conditional_variance(
+            outcome, reuse, neighbour=chosen, treated=treated, values=moved
+        )
+        means, covariance = abadie_imbens(
+            outcome, reuse, sigma2, focal_is_treated=focal_is_treated, values=moved
+        )
         if recurring:
             extra = person_terms(
                 outcome, reuse, neighbour=chosen, persons=persons, means=means, treated=treated
@@ -227,6 +247,20 @@ def replacement_moments(
             covariance = semi_definite(covariance) if left > 0 else np.full((2, 2), np.nan)
         done.append(replace(given, means=means, covariance=covariance))
     return done
+
+
+def _neighbours(problem: Problem, points: Floats | None, rows: Ints) -> Ints | None:
+    """Return the nearest row of the same arm on the distance by which pairs were sought, (n,).
+
+    None for a plug-in that has no distance.
+    """
+    treated = np.asarray(problem.treated, dtype=bool)
+    if points is None:
+        if problem.distance is None:
+            return None
+        return same_arm_neighbour(problem.distance, problem.strata, treated)
+    person = np.unique(problem.person, return_inverse=True)[1].astype(np.int64)
+    return same_arm_neighbour_in_space(points, problem.strata, treated, person=person, rows=rows)
 
 
 def _reuse(matched: MatchedSet, focal_is_treated: bool) -> Reuse:

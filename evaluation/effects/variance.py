@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from evaluation.effects.adjustment import Adjustment, adjusted_influence, target_weights
 from evaluation.effects.bootstrap import bootstrap_covariance, bootstrap_means
 from evaluation.effects.clusters import clustered, clusters_of, cross_products, two_way
 from evaluation.effects.moments import Arms, arms_of, mean_influence
@@ -52,6 +53,7 @@ def moments_of(
     variance: str = "auto",
     score_estimated: bool = True,
     seed: int = 0,
+    adjustment: Adjustment | None = None,
 ) -> list[Moments]:
     """Return means, covariance and influence of outcomes (n, m), all with the same weights.
 
@@ -67,14 +69,19 @@ def moments_of(
         Account for the estimated score where matching is with replacement.
     seed : int
         Of the bootstrap.
+    adjustment : Adjustment, optional
+        Covariates of an outcome model, see :mod:`evaluation.effects.adjustment`.
 
     Raises
     ------
     EvaluationError
-        EVAL-504 to EVAL-507, EVAL-513.
+        EVAL-504 to EVAL-507, EVAL-513, EVAL-544 to EVAL-546.
     """
     chosen = legal_variance(matched.family, matched.method, variance)
     arms = arms_of(matched)
+    if adjustment is not None:
+        target = target_weights(arms, matched.estimand)
+        return [_adjusted(outcome, arms, chosen, adjustment, target) for outcome in outcomes.T]
     plain = [_plain(outcome, arms, chosen) for outcome in outcomes.T]
     if chosen.startswith("abadie_imbens"):
         return replacement_moments(
@@ -113,6 +120,15 @@ def influence_covariance(influence: Floats, arms: Arms, variance: str) -> tuple[
 def _plain(outcome: Floats, arms: Arms, variance: str) -> Moments:
     fixed = replace(arms, nuisance=None) if variance in ("HC0", "HC1") else arms
     means, influence = mean_influence(outcome, fixed)
+    covariance, clusters = influence_covariance(influence, fixed, variance)
+    return Moments(means, covariance, influence, clusters)
+
+
+def _adjusted(
+    outcome: Floats, arms: Arms, variance: str, adjustment: Adjustment, target: Floats
+) -> Moments:
+    fixed = replace(arms, nuisance=None) if variance in ("HC0", "HC1") else arms
+    means, influence = adjusted_influence(outcome, fixed, adjustment, target)
     covariance, clusters = influence_covariance(influence, fixed, variance)
     return Moments(means, covariance, influence, clusters)
 

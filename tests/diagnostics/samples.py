@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.matching.propensity import fit_propensity
+from evaluation.matching.score.propensity import fit_propensity
 from evaluation.matching.types import Floats, Ints, Problem
 
 GOLDEN = Path(__file__).parents[1] / "golden"

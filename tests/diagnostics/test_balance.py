@@ -13,7 +13,7 @@ import pytest
 
 from evaluation.diagnostics import STATISTICS, balance_of
 from evaluation.errors import EvaluationError
-from evaluation.matching.ipw import ipw
+from evaluation.matching.algorithms.ipw import ipw
 from evaluation.wording import catalogue
 from tests.diagnostics.samples import SAMPLES, Held, golden, made, problem, real
 

@@ -14,7 +14,7 @@ from scipy.stats import norm
 import evaluation.diagnostics as diagnostics
 from evaluation.diagnostics import kept_of, overlap_of, weights_of
 from evaluation.errors import EvaluationError
-from evaluation.matching.entropy_balancing import entropy_balancing
+from evaluation.matching.algorithms.entropy_balancing import entropy_balancing
 from tests.diagnostics.samples import Held, golden, made, problem, real
 
 mpl.use("Agg")

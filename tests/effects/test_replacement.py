@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from evaluation.effects import estimate
-from evaluation.effects.neighbours import same_arm_neighbour
+from evaluation.effects.neighbours import same_arm_neighbour, same_arm_neighbour_in_space
 from evaluation.errors import EvaluationError
 from tests.effects.build import matched_of
 
@@ -44,6 +44,49 @@ def test_the_neighbour_is_the_nearest_of_the_same_arm_and_stratum():
                 best = np.abs(distance[alike] - distance[i]).min()
                 assert abs(distance[found[i]] - distance[i]) == pytest.approx(best)
                 assert alike[found[i]]
+
+
+@pytest.mark.property
+def test_in_space_the_neighbour_is_another_person_of_the_same_arm_and_stratum():
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        n = int(rng.integers(4, 60))
+        points, strata = rng.normal(size=(n, 3)), rng.integers(2, size=n)
+        treated, person = rng.random(n) < 0.5, rng.integers(n // 2 + 1, size=n)
+        rows = np.flatnonzero(rng.random(n) < 0.7)
+        found = same_arm_neighbour_in_space(points, strata, treated, person=person, rows=rows)
+        assert (np.delete(found, rows) == -1).all()
+        for i in rows:
+            alike = (strata == strata[i]) & (treated == treated[i]) & (person != person[i])
+            gaps = np.where(alike, ((points - points[i]) ** 2).sum(axis=1), np.inf)
+            assert found[i] == (np.argmin(gaps) if alike.any() else -1)
+
+
+@pytest.mark.property
+def test_in_space_the_local_variance_tracks_the_spread_where_noise_is_uneven():
+    """Few comparators serve many treated rows just where outcomes are noisy."""
+    from evaluation.matching import match_frame
+
+    rng = np.random.default_rng(8)
+    gaps, local, common = [], [], []
+    for _ in range(200):
+        x = rng.normal(size=(500, 2))
+        treated = rng.random(500) < 1 / (1 + np.exp(1 - 1.2 * x[:, 0]))
+        noise = np.exp(np.where(treated, -1.0, x[:, 0])) * rng.normal(size=500)
+        frame = pd.DataFrame({"d": treated.astype(int), "a": x[:, 0], "b": x[:, 1], "y": noise})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            matched = match_frame(
+                frame, treatment="d", covariates=["a", "b"], distance="mahalanobis", replace=True
+            )
+        first = estimate(matched, "y").difference
+        gaps.append(first.estimate)
+        local.append(first.se)
+        second = estimate(matched, "y", variance="abadie_imbens_homoscedastic").difference
+        common.append(second.se)
+    spread = np.std(gaps)
+    assert np.sqrt(np.mean(np.square(local))) == pytest.approx(spread, rel=0.15)
+    assert np.sqrt(np.mean(np.square(common))) < 0.9 * spread
 
 
 @pytest.mark.property

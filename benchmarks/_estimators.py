@@ -43,7 +43,7 @@ CELLS: dict[str, Cell] = {
     )
 }
 QUICK_CELLS = ("good-strong-effect", "poor-strong-null", "recurring-effect")
-CORNERS = ("good-weak-null", "poor-strong-effect", "misspecified", "recurring-effect")
+CORNERS = ("poor-strong-effect", "recurring-effect")
 """The cells of estimators too slow for all."""
 
 
@@ -59,9 +59,9 @@ class Estimator:
     options, estimating : dict
         Of ``match`` beside those of every estimator, and of ``estimate``.
     candidate : bool
-        Whether it may need all replications; the others run on the first ones only.
+        Whether it runs on all replications; the others run on the first ones unless named.
     slow : str
-        Why it runs on some cells only, empty when it runs on all.
+        Why it runs on some cells only unless named, empty when it runs on all.
     """
 
     name: str
@@ -71,19 +71,15 @@ class Estimator:
     candidate: bool = False
     slow: str = ""
 
-    def runs(self, cell: str, replication: int, first: int) -> bool:
-        """Return whether it takes part in a replication; the others do in the ``first`` ones."""
-        return (self.candidate or replication < first) and not (self.slow and cell not in CORNERS)
-
 
 _CALIPER = {"ratio": 3, "caliper": 0.2}
 _FEW = ["age", "education", "days_employed_q1", "barriers", "sex", "rsa"]
 ESTIMATORS: dict[str, Estimator] = {
     estimator.name: estimator
     for estimator in (
-        Estimator("nearest_1", "nearest", candidate=True),
+        Estimator("nearest_1", "nearest"),
         Estimator("nearest_1_caliper", "nearest", {"caliper": 0.2}, candidate=True),
-        Estimator("nearest_3", "nearest", {"ratio": 3}, candidate=True),
+        Estimator("nearest_3", "nearest", {"ratio": 3}),
         Estimator("nearest_3_caliper", "nearest", _CALIPER, candidate=True),
         Estimator("subclass", "subclass"),
         Estimator("ipw", "ipw", candidate=True),
@@ -97,11 +93,11 @@ ESTIMATORS: dict[str, Estimator] = {
         Estimator("cem", "cem", {"covariates": _FEW}),
         Estimator("cbps", "cbps"),
         Estimator("nearest_1_adjusted", "nearest", {}, {"adjust": True}),
-        Estimator("nearest_3_adjusted", "nearest", {"ratio": 3}, {"adjust": True}, True),
+        Estimator("nearest_3_adjusted", "nearest", {"ratio": 3}, {"adjust": True}),
         Estimator("nearest_3_caliper_adjusted", "nearest", _CALIPER, {"adjust": True}, True),
         Estimator("replace_3_adjusted", "nearest",
                   {"ratio": 3, "replace": True, "bias_adjust": True}, {"score_estimated": False}),
-        Estimator("ipw_adjusted", "ipw", {}, {"adjust": True}, True),
+        Estimator("ipw_adjusted", "ipw", {}, {"adjust": True}),
         Estimator("aipw", "aipw"),
         Estimator("stable", "stable", slow="a quadratic programme"),
         Estimator("kernel", "kernel", slow="199 replications of the bootstrap"),
@@ -148,7 +144,8 @@ def replicate(cell: Cell, replication: int, names: Iterable[str]) -> dict[str, A
     treated = drawn.frame["treated"].to_numpy() == 1
     row: dict[str, Any] = {
         "cell": cell.name, "replication": replication, "entrants": int(treated.sum()),
-        "rows": len(treated), "later": drawn.later, "p0": 100 * float(drawn.p0[treated].mean()),
+        "rows": len(treated), "later": drawn.later, "base": 100 * float(drawn.p0[treated].mean()),
+        "effect": 100 * float((drawn.p1 - drawn.p0)[treated].mean()),
         "seconds": {"draw": time.process_time() - began}, "found": {},
     }  # fmt: skip
     with warnings.catch_warnings(), one_score():

@@ -10,6 +10,7 @@ drives both entry and hires is a column of the frame: what is left for an estima
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
@@ -18,7 +19,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from benchmarks._people import (
+    ENTRIES,
+    HIRES,
+    LEVELS,
+    Floats,
+    Traits,
+    bend,
+    draw_people,
+    expit,
+    index,
+)
+
 Ints = NDArray[np.int64]
 
 MONTHS, HORIZON = 12, 6
@@ -33,50 +45,9 @@ BASE_RATE = 0.10
 """Entrants' chance of a durable hire in six months without the programme."""
 INFLOW = 0.05
 """New registrations a month, share of the stock."""
-CALIBRATION = (100_000, 20_180_618)
+CALIBRATION = (50_000, 20_180_618)
 """People and seed of the draw that sets the scale of the indices and the intercepts."""
 
-LEVELS: dict[str, tuple[str, ...]] = {
-    "sex": ("1", "2"),
-    "education": ("NV1", "NV3", "NV4", "NV5", "CP4", "AFS"),
-    "nationality": ("french", "eu", "non_eu"),
-    "family_situation": ("single", "couple", "separated"),
-    "registration_reason": ("dismissal", "end_of_contract", "resignation", "first", "return"),
-    "benefit": ("are", "ass", "none"),
-    "previous_support": ("followed", "guided", "reinforced"),
-}
-SHARES: dict[str, tuple[float, ...]] = {
-    "education": (0.06, 0.12, 0.24, 0.36, 0.12, 0.10),
-    "nationality": (0.82, 0.05, 0.13),
-    "family_situation": (0.48, 0.38, 0.14),
-    "registration_reason": (0.18, 0.42, 0.08, 0.12, 0.20),
-    "benefit": (0.45, 0.10, 0.45),
-    "previous_support": (0.35, 0.45, 0.20),
-}
-BY_DISTANCE = {"education": 0.9, "nationality": 0.4, "previous_support": 0.6}
-"""How much a category goes with the distance from employment (shift of its normal score)."""
-HIRES: dict[str, tuple[float, ...]] = {
-    "sex": (0.0, -0.05), "rsa": (0.0, -0.40), "disabled": (0.0, -0.35), "qpv": (0.0, -0.15),
-    "rural": (0.0, -0.05), "driving_licence": (0.0, 0.20),
-    "education": (0.30, 0.15, 0.0, -0.10, -0.30, -0.45), "nationality": (0.0, 0.0, -0.12),
-    "family_situation": (0.0, 0.10, -0.05), "registration_reason": (0.0, 0.20, 0.05, -0.10, 0.0),
-    "benefit": (0.0, -0.25, -0.10), "previous_support": (0.10, 0.0, -0.20),
-    "age": (-0.020,), "children": (-0.03,), "experience_months": (0.001,),
-    "days_employed_q1": (0.006,), "days_employed_q2": (0.003,), "months_registered_24": (-0.010,),
-    "hires_24": (0.06,), "months_since_last_job": (-0.004,), "barriers": (-0.16,),
-    "mobility_km": (0.005,),
-}  # fmt: skip
-ENTRIES: dict[str, tuple[float, ...]] = {
-    "sex": (0.0, 0.20), "rsa": (0.0, 0.80), "disabled": (0.0, 0.25), "qpv": (0.0, 0.30),
-    "rural": (0.0, 0.15), "driving_licence": (0.0, -0.10),
-    "education": (-0.30, -0.15, 0.0, 0.20, 0.35, 0.40), "nationality": (0.0, 0.20, 0.45),
-    "family_situation": (0.0, -0.25, 0.25), "registration_reason": (0.0, 0.0, 0.1, 0.3, 0.2),
-    "benefit": (0.0, 0.30, 0.20), "previous_support": (-0.4, 0.0, 0.5),
-    "age": (0.004,), "children": (0.10,), "experience_months": (-0.001,),
-    "days_employed_q1": (-0.004,), "days_employed_q2": (-0.004,), "months_registered_24": (0.03,),
-    "hires_24": (-0.02,), "months_since_last_job": (0.003,), "barriers": (0.35,),
-    "mobility_km": (-0.01,),
-}  # fmt: skip
 EXACT = ("index_month", "duration_class", "sex", "rsa")
 COVARIATES = (*HIRES, "elapsed_months", "duration_class")
 
@@ -140,7 +111,18 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """What makes the indices of a cell standard, and the intercepts."""
+    """What makes the indices of a cell standard, and the intercepts.
+
+    Attributes
+    ----------
+    hire, bent : (float, float)
+        Mean and standard deviation of the index of hires, and of what a linear score misses.
+    own : (float, float, float)
+        Mean of the index of entries, standard deviation of what is left of it beside the hires',
+        and its slope on those.
+    entry, base, gain : float
+        Log-odds at a zero index of a month's entry and hire; what the programme adds to the latter.
+    """
 
     hire: tuple[float, float]
     own: tuple[float, float, float]
@@ -150,94 +132,37 @@ class _Scale:
     gain: float
 
 
-def _expit(x: Floats) -> Floats:
-    return 1 / (1 + np.exp(-x))
-
-
-def _people(size: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Return the traits of people, one value each; categories as codes."""
-    far = rng.standard_normal(size)  # distance from employment: makes the traits go together
-    people = {"sex": (rng.random(size) < 0.5).astype(float)}
-    for name, shares in SHARES.items():
-        pull = BY_DISTANCE.get(name, 0.0)
-        score = (pull * far + rng.standard_normal(size)) / np.hypot(1.0, pull)
-        bounds = _normal_quantiles(np.cumsum(shares)[:-1])
-        people[name] = np.searchsorted(bounds, score).astype(float)
-    for name, level, pull in (("rsa", -0.6, 0.7), ("disabled", -2.3, 0.4), ("qpv", -1.8, 0.3),
-                              ("rural", -1.6, 0.0), ("driving_licence", 0.8, -0.6)):  # fmt: skip
-        people[name] = (rng.random(size) < _expit(level + pull * far)).astype(float)
-    people["age"] = np.clip(np.round(16 + rng.gamma(4.0, 5.5, size)), 16, 64)
-    people["children"] = np.minimum(rng.poisson(0.8, size), 6).astype(float)
-    people["experience_months"] = np.round(
-        np.maximum(people["age"] - 18, 0) * 12 * rng.beta(2.0, 2.0 + np.exp(0.3 * far), size)
-    )
-    worked = _expit(-0.6 - 0.6 * far + 0.8 * rng.standard_normal(size))
-    for name in ("days_employed_q1", "days_employed_q2"):
-        at_work = rng.random(size) < worked
-        people[name] = np.where(at_work, np.round(rng.uniform(1, 91, size)), 0.0)
-    people["months_registered_24"] = np.round(24 * rng.beta(1.2 * np.exp(0.3 * far), 1.5, size))
-    people["hires_24"] = rng.poisson(4 * worked).astype(float)
-    idle = np.minimum(np.round(rng.exponential(2 / worked)), 99)
-    people["months_since_last_job"] = np.where(people["days_employed_q1"] > 0, 1.0, idle)
-    people["barriers"] = np.minimum(rng.poisson(np.exp(-0.2 + 0.35 * far)), 6).astype(float)
-    people["mobility_km"] = 5 * rng.integers(0, 11, size).astype(float)
-    return people
-
-
-def _normal_quantiles(shares: Floats) -> Floats:
-    from scipy.special import ndtri
-
-    quantiles: Floats = ndtri(shares)
-    return quantiles
-
-
-def _index(people: dict[str, Floats], coefficients: dict[str, tuple[float, ...]]) -> Floats:
-    total = np.zeros(len(people["sex"]))
-    for name, values in coefficients.items():
-        column = people[name]
-        total += values[0] * column if len(values) == 1 else np.array(values)[column.astype(int)]
-    return total
-
-
-def _bend(people: dict[str, Floats], hire: Floats) -> Floats:
-    """Return what a score linear in the columns misses: a square and two products."""
-    far = (people["barriers"] - 1.0) * (people["rsa"] - 0.4)
-    old = (people["age"] - 38) / 11 * (people["education"] - 2.5) / 1.3
-    return hire**2 + far + 0.5 * old
-
-
-def _predictors(people: dict[str, Floats], cell: Cell, scale: _Scale) -> tuple[Floats, Floats]:
+def _predictors(people: Traits, cell: Cell, scale: _Scale) -> tuple[Floats, Floats]:
     """Return the covariates' log-odds of entry and of a hire, without intercepts."""
-    hire = (_index(people, HIRES) - scale.hire[0]) / scale.hire[1]
-    own = (_index(people, ENTRIES) - scale.own[0] - scale.own[2] * hire) / scale.own[1]
+    hire = (index(people, HIRES) - scale.hire[0]) / scale.hire[1]
+    own = (index(people, ENTRIES) - scale.own[0] - scale.own[2] * hire) / scale.own[1]
     entry = -cell.confounding * hire + np.sqrt(1 - cell.confounding**2) * own
     if cell.nonlinear:
-        entry = entry + cell.nonlinear * (_bend(people, hire) - scale.bent[0]) / scale.bent[1]
+        entry = entry + cell.nonlinear * (bend(people, hire) - scale.bent[0]) / scale.bent[1]
     return cell.spread * entry, PROGNOSIS * hire
 
 
 @lru_cache(maxsize=64)
 def _scale(cell: Cell) -> _Scale:
     """Return the constants that give a cell its overlap, base rate and effect, on a fixed draw."""
-    people = _people(CALIBRATION[0], np.random.default_rng(CALIBRATION[1]))
-    raw = _index(people, HIRES)
+    people = draw_people(CALIBRATION[0], np.random.default_rng(CALIBRATION[1]))
+    raw = index(people, HIRES)
     hire = (raw - raw.mean()) / raw.std()
-    other = _index(people, ENTRIES)
+    other = index(people, ENTRIES)
     slope = float(np.cov(other, hire)[0, 1])
     rest = other - other.mean() - slope * hire
-    bend = _bend(people, hire)
+    bent = bend(people, hire)
     scale = _Scale(
         (float(raw.mean()), float(raw.std())), (float(other.mean()), float(rest.std()), slope),
-        (float(bend.mean()), float(bend.std())), 0.0, 0.0, 0.0,
+        (float(bent.mean()), float(bent.std())), 0.0, 0.0, 0.0,
     )  # fmt: skip
     of_entry, of_hire = _predictors(people, cell, scale)
-    wanted = 1 / (cell.stock * MONTHS)
-    entry = _root(lambda a: float(_expit(a + of_entry).mean()) - wanted)
-    share = _expit(entry + of_entry)
+    entry = _root(lambda a: _entries(expit(a + of_entry)) - 1 / cell.stock)
+    share = expit(entry + of_entry)
     share /= share.sum()
 
     def rate(at: float) -> float:
-        return float(share @ (1 - (1 - _expit(at + of_hire)) ** HORIZON))
+        return float(share @ (1 - (1 - expit(at + of_hire)) ** HORIZON))
 
     base = _root(lambda b: rate(b) - BASE_RATE)
     # Comparators who enter later gain as well: the gap to "not yet" is a little smaller.
@@ -245,7 +170,24 @@ def _scale(cell: Cell) -> _Scale:
     return _Scale(scale.hire, scale.own, scale.bent, entry, base, gain)
 
 
-def _root(function: object) -> float:
+def _entries(chance: Floats) -> float:
+    """Return the entries of the twelve months per person of the stock, newcomers included.
+
+    Parameters
+    ----------
+    chance : (n,) float
+        Of entering in a month; hires are taken at the base rate.
+    """
+    stays = (1 - chance) * (1 - BASE_RATE) ** (1 / HORIZON)
+    still, since, total = np.ones_like(chance), np.zeros_like(chance), 0.0
+    for month in range(1, MONTHS + 1):
+        since += still * chance
+        still *= stays
+        total += float(since.mean()) * (1 if month == MONTHS else INFLOW)
+    return total
+
+
+def _root(function: Callable[[float], float]) -> float:
     from scipy.optimize import brentq
 
     return float(brentq(function, -12.0, 6.0, xtol=1e-10))
@@ -253,9 +195,23 @@ def _root(function: object) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Town:
-    """The jobseekers: traits, hazards and their life courses."""
+    """The jobseekers: traits, hazards and their life courses.
 
-    people: dict[str, Floats]
+    Attributes
+    ----------
+    people : dict of str to (n,) float
+        Traits, categories as codes.
+    entry, hire : (n,) float
+        Log-odds of a month's entry and hire, without season and duration.
+    gain : float
+        What the programme adds to the latter.
+    begins, before : (n,) int
+        Month of registration, and months already registered by then (the stock of month 0).
+    entered, hired : (n,) int
+        Month of the entry and of the first durable hire; beyond the last month: never.
+    """
+
+    people: Traits
     entry: Floats
     hire: Floats
     gain: float
@@ -273,7 +229,7 @@ class _Town:
         season = np.asarray(month) % 12
         enter = self.entry[who] + ENTRY_BY_DURATION[group] + ENTRY_BY_MONTH[season]
         hire = self.hire[who] + HIRE_BY_DURATION[group] + HIRE_BY_MONTH[season]
-        return _expit(enter), _expit(hire), _expit(hire + self.gain)
+        return expit(enter), expit(hire), expit(hire + self.gain)
 
 
 def _live(cell: Cell, rng: np.random.Generator) -> _Town:
@@ -282,7 +238,7 @@ def _live(cell: Cell, rng: np.random.Generator) -> _Town:
     last = MONTHS + HORIZON
     stock = round(cell.entrants * cell.stock)
     size = stock + round(stock * INFLOW) * (last - 1)
-    people = _people(size, rng)
+    people = draw_people(size, rng)
     of_entry, of_hire = _predictors(people, cell, scale)
     begins = np.maximum(np.arange(size) - stock, -1) // max(round(stock * INFLOW), 1) + 1
     before = np.where(begins == 0, np.minimum(rng.exponential(16.0, size), 72), 0).astype(np.int64)

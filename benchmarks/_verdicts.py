@@ -56,13 +56,17 @@ def _covers(interval: list[float | None], true: float) -> bool:
 
 def tabulate(rows: Rows, cells: Iterable[str], names: Iterable[str]) -> Table:
     """Return the figures by estimator and cell, of what has been run."""
-    names = list(names)
-    found: dict[tuple[str, str], Rows] = {}
-    for row in sorted(rows, key=lambda row: row["replication"]):
+    cells = list(cells)
+    found: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+    for row in rows:
         for name, each in row["found"].items():
-            found.setdefault((name, row["cell"]), []).append(each)
+            found.setdefault((name, row["cell"]), {})[row["replication"]] = each
     return {
-        name: {cell: figures(found[name, cell]) for cell in cells if (name, cell) in found}
+        name: {
+            cell: figures([each for _, each in sorted(found[name, cell].items())])
+            for cell in cells
+            if (name, cell) in found
+        }
         for name in names
     }
 
@@ -122,59 +126,3 @@ def headline(mine: dict[str, Figures], null: list[str]) -> dict[str, float | Non
         "bias": float(np.mean([each["bias"] for each in made])) if made else None,
         "rmse": float(np.sqrt(np.mean([each["rmse"] ** 2 for each in made]))) if made else None,
     }
-
-
-def overview(table: Table, cells: list[str], null: list[str]) -> list[str]:
-    """Return the lines of the table over all cells, in Markdown."""
-    head = (
-        "estimator", "replications", "coverage: mean, least, most", "uplift: mean, least, most",
-        "size: mean, least, most", "largest bias", "worst RMSE", "SE / SD: least, most",
-        "refused", "matched",
-    )  # fmt: skip
-    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    for name, mine in table.items():
-        if not mine:
-            continue
-        all_of = list(mine.values())
-        made = [each for each in all_of if each["rmse"] is not None]
-        counts = sorted({each["replications"] for each in all_of})
-        sizes = [mine[cell]["rejection"] for cell in null if cell in mine]
-        parts = [
-            f"`{name}`" + ("" if len(mine) == len(cells) else f" ({len(mine)} cells)"),
-            "–".join(dict.fromkeys(str(n) for n in (counts[0], counts[-1]))),
-            _percents([each["coverage"] for each in all_of]),
-            _percents([each["uplift_coverage"] for each in all_of]),
-            _percents(sizes),
-            f"{max((each['bias'] for each in made), key=abs):+.2f}" if made else "–",
-            f"{max(each['rmse'] for each in made):.2f}" if made else "–",
-            _range([each["se_ratio"] for each in made]),
-            f"{100 * max(each['refused'] for each in all_of):.1f} %",
-            _matched(made),
-        ]
-        lines.append("| " + " | ".join(parts) + " |")
-    return lines
-
-
-def matrix(table: Table, cells: list[str], key: str, form: str, factor: float = 1.0) -> list[str]:
-    """Return one figure by estimator (lines) and cell (columns), in Markdown."""
-    lines = ["| estimator | " + " | ".join(cells) + " |", "|---" + "|---:" * len(cells) + "|"]
-    for name, mine in table.items():
-        if mine:
-            values = [mine[cell][key] if cell in mine else None for cell in cells]
-            shown = ["" if value is None else format(factor * value, form) for value in values]
-            lines.append(f"| `{name}` | " + " | ".join(shown) + " |")
-    return lines
-
-
-def _percents(values: list[float]) -> str:
-    if not values:
-        return "–"
-    return ", ".join(f"{100 * v:.1f}" for v in (np.mean(values), min(values), max(values)))
-
-
-def _range(values: list[float]) -> str:
-    return f"{min(values):.2f}, {max(values):.2f}" if values else "–"
-
-
-def _matched(made: list[Figures]) -> str:
-    return f"{min(each['matched'] for each in made):.0f}" if made else "–"

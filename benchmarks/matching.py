@@ -46,7 +46,9 @@ def options_of(method: str, words: list[str]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def timed(treated: int, ratio: int, options: dict[str, Any]) -> dict[str, Any]:
+def timed(
+    treated: int, ratio: int, options: dict[str, Any], covariates: list[str]
+) -> dict[str, Any]:
     """Run the three steps once; seconds of each, the effect and what is true."""
     import evaluation as ev
     from benchmarks.matched_sample import COVARIATES, draw
@@ -68,7 +70,7 @@ def timed(treated: int, ratio: int, options: dict[str, Any]) -> dict[str, Any]:
     home.fit_propensity = watched
     try:
         clock = [time.perf_counter()]
-        matched = ev.match(frame, treatment="treat", covariates=COVARIATES, **options)
+        matched = ev.match(frame, treatment="treat", covariates=covariates or COVARIATES, **options)
         clock.append(time.perf_counter())
         balance = matched.balance()
         largest = float(balance.frame["smd_after"].abs().max())
@@ -139,6 +141,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--ratio", type=int, default=10, help="comparators per treated row")
     parser.add_argument("--method", default="nearest")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--covariate", action="append", default=[], help="all twelve by default")
     parser.add_argument("--table", action="store_true", help="the scaling table")
     return parser.parse_args(words)
 
@@ -147,15 +150,16 @@ def main(words: list[str] | None = None) -> int:
     asked = arguments(words)
     if asked.table:
         given = ["--method", asked.method]
+        given += [word for name in asked.covariate for word in ("--covariate", name)]
         given += [word for pair in asked.option for word in ("--option", pair)]
         print(json.dumps(table(list(SIZES), asked.ratio, given)))
         return 0
     options = options_of(asked.method, asked.option)
     warnings.simplefilter("ignore")
     began = time.perf_counter()
-    timed(*WARM, options)
+    timed(*WARM, options, asked.covariate)
     warm = time.perf_counter() - began
-    row = timed(asked.treated, asked.ratio, options)
+    row = timed(asked.treated, asked.ratio, options, asked.covariate)
     head()
     show(row)
     print(f"first use of the kernels and imports: {warm:.2f} s")

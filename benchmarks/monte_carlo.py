@@ -25,31 +25,24 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from benchmarks import _estimators as study  # noqa: E402
+from benchmarks import _tables as tables  # noqa: E402
 from benchmarks import _verdicts as verdicts  # noqa: E402
+from benchmarks._kept import Kept, Row  # noqa: E402
 
 REPLICATIONS, OTHERS = 1_000, 200
 QUICK = 20
-MATRICES = (
-    ("coverage of the effect in points, %", "coverage", ".1f", 100.0),
-    ("coverage of the uplift, %", "uplift_coverage", ".1f", 100.0),
-    ("rejection of no effect, % (size where the effect is null)", "rejection", ".1f", 100.0),
-    ("bias, points", "bias", "+.2f", 1.0),
-    ("root mean squared error, points", "rmse", ".2f", 1.0),
-    ("mean standard error / standard deviation", "se_ratio", ".2f", 1.0),
-)
-Row = dict[str, Any]
 Task = tuple[str, int, tuple[str, ...]]
+Cells = dict[str, int]
+"""Replications by cell."""
 
 
 def one(task: Task) -> Row:
@@ -60,66 +53,28 @@ def one(task: Task) -> Row:
     return row
 
 
-class Kept:
-    """The replications made so far: one file a cell, one JSON line a replication.
+def plan(cells: list[str], names: list[str], replications: int, named: bool) -> dict[str, Cells]:
+    """Return how many replications of which cells each estimator takes part in.
 
-    Only the parent process writes, a whole line at a time; a last line cut short by an
-    interruption is taken off when the file is read again.
+    Estimators that were named are run in full; of the others only the candidates are.
     """
-
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
-        self.rows: list[Row] = []
-        if folder is None:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        self._same_setting(folder / "setting.json")
-        for cell in study.CELLS:
-            self.rows += self._read(folder / f"{cell}.jsonl")
-
-    def _same_setting(self, file: Path) -> None:
-        setting = {name: asdict(cell) for name, cell in study.CELLS.items()}
-        setting["first_seed"] = study.FIRST_SEED
-        if file.is_file() and json.loads(file.read_text("utf-8")) != setting:
-            raise SystemExit(f"{file.parent.name} holds replications of other cells")
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(setting), encoding="utf-8", newline="\n")
-        partial.replace(file)
-
-    def _read(self, file: Path) -> list[Row]:
-        if not file.is_file():
-            return []
-        whole = file.read_bytes()
-        complete = whole[: whole.rfind(b"\n") + 1]
-        if len(complete) < len(whole):
-            partial = file.with_suffix(".partial")
-            partial.write_bytes(complete)
-            partial.replace(file)
-        return [json.loads(line) for line in complete.decode("utf-8").splitlines()]
-
-    def add(self, row: Row) -> None:
-        self.rows.append(row)
-        if self.folder is not None:
-            file = self.folder / f"{row['cell']}.jsonl"
-            with file.open("a", encoding="utf-8", newline="\n") as lines:
-                lines.write(json.dumps(row, separators=(",", ":")) + "\n")
-
-    def done(self) -> set[tuple[str, int, str]]:
-        return {
-            (row["cell"], row["replication"], name) for row in self.rows for name in row["found"]
-        }
+    planned = {}
+    for name in names:
+        estimator = study.ESTIMATORS[name]
+        mine = cells if named or not estimator.slow else [c for c in cells if c in study.CORNERS]
+        whole = named or estimator.candidate
+        planned[name] = dict.fromkeys(mine, replications if whole else min(OTHERS, replications))
+    return planned
 
 
-def tasks(
-    cells: list[str], names: list[str], replications: int, done: set[tuple[str, int, str]]
-) -> Iterator[Task]:
+def tasks(planned: dict[str, Cells], done: set[tuple[str, int, str]]) -> Iterator[Task]:
     """Yield what is left to do, all cells of a replication before the next."""
-    for replication in range(replications):
+    cells = list(dict.fromkeys(cell for mine in planned.values() for cell in mine))
+    for replication in range(max(max(m.values(), default=0) for m in planned.values())):
         for cell in cells:
             left = tuple(
-                name for name in names
-                if study.ESTIMATORS[name].runs(cell, replication, OTHERS)
-                and (cell, replication, name) not in done
+                name for name, mine in planned.items()
+                if replication < mine.get(cell, 0) and (cell, replication, name) not in done
             )  # fmt: skip
             if left:
                 yield cell, replication, left
@@ -150,32 +105,16 @@ def _progress(number: int, total: int) -> None:
         print(f"{number}/{total} replications", file=sys.stderr, flush=True)
 
 
-def show(table: verdicts.Table, cells: list[str], null: list[str]) -> None:
-    """Print the tables, in Markdown, and why an estimator is not the headline."""
-    print("\n".join(verdicts.overview(table, cells, null)))
-    for title, key, form, factor in MATRICES:
-        print(f"\n{title}\n")
-        print("\n".join(verdicts.matrix(table, cells, key, form, factor)))
-    print()
-    for name, mine in table.items():
-        told = verdicts.faults(mine, cells, null) if mine else ["not run"]
-        print(f"{name}: {'; '.join(told) if told else 'inside the bands'}")
-        reasons = sum((each["reasons"] for each in mine.values()), verdicts.Counter())
-        if reasons:
-            print(f"  refused: {', '.join(f'{code} ({n})' for code, n in reasons.most_common(3))}")
-
-
-def dropped(cells: list[str], names: list[str], replications: int, asked: bool) -> None:
+def dropped(planned: dict[str, Cells], cells: list[str], replications: int) -> None:
     """Say what is not run, and why."""
-    for name, each in study.ESTIMATORS.items():
-        if name not in names and not asked:
-            print(f"{name}: left out, no method {each.method!r}")
-        elif name in names and each.slow:
-            mine = [cell for cell in cells if cell in study.CORNERS]
-            print(f"{name}: slow ({each.slow}), in {len(mine)} of {len(cells)} cells")
-    if replications > OTHERS:
-        others = [name for name in names if not study.ESTIMATORS[name].candidate]
-        print(f"no candidates, {OTHERS} replications: {', '.join(others) or 'none'}")
+    for name, estimator in study.ESTIMATORS.items():
+        mine = planned.get(name)
+        if mine is None:
+            continue
+        if len(mine) < len(cells):
+            print(f"{name}: slow ({estimator.slow}), in {len(mine)} of {len(cells)} cells")
+        elif max(mine.values()) < replications:
+            print(f"{name}: no candidate, {max(mine.values())} replications")
 
 
 def seconds_of(rows: list[Row], began: float) -> dict[str, float]:
@@ -200,6 +139,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--estimator", action="append", choices=list(study.ESTIMATORS),
                         metavar="NAME",
                         help=f"one of {', '.join(study.ESTIMATORS)}; may be repeated")  # fmt: skip
+    parser.add_argument("--fill", type=Path, default=None,
+                        help="page whose figures to write again (docs/monte_carlo.md)")  # fmt: skip
     return parser.parse_args(words)
 
 
@@ -209,15 +150,26 @@ def main(words: list[str] | None = None) -> int:
     replications = asked.replications or (QUICK if asked.quick else REPLICATIONS)
     cells = asked.cell or list(study.QUICK_CELLS if asked.quick else study.CELLS)
     names = [name for name in study.available() if name in (asked.estimator or study.ESTIMATORS)]
-    dropped(cells, names, replications, bool(asked.estimator))
+    if absent := set(asked.estimator or ()) - set(names):
+        raise SystemExit(f"no method is registered for {', '.join(sorted(absent))}")
+    for name in study.ESTIMATORS.keys() - set(study.available()):
+        print(f"{name}: left out, no such method is registered")
+    planned = plan(cells, names, replications, named=bool(asked.estimator))
+    dropped(planned, cells, replications)
     kept = Kept(asked.keep)
-    run(list(tasks(cells, names, replications, kept.done())), asked.workers, kept)
+    run(list(tasks(planned, kept.done())), asked.workers, kept)
     rows = [row for row in kept.rows if row["cell"] in cells and row["replication"] < replications]
     table = verdicts.tabulate(rows, cells, names)
     null = [cell for cell in cells if study.CELLS[cell].effect == 0]
-    show(table, cells, null)
     chosen = verdicts.choose(table, cells, null)
+    lines = tables.report(rows, table, cells, null, chosen)
+    print("\n".join(lines))
+    if asked.fill:
+        tables.fill(asked.fill, lines)
     shown = chosen or (study.DEFAULT if study.DEFAULT in names else names[0])
+    versions = {row["sources"] for row in rows}
+    if len(versions) > 1:
+        print(f"Replications of {len(versions)} versions of the code stand together.")
     print(json.dumps({
         "headline": {"estimator": shown, **verdicts.headline(table[shown], null)},
         "chosen": chosen,

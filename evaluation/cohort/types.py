@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from evaluation.cohort.hires_table import HiresTable, hires_table
 from evaluation.display import SECRET, Guarded, mask, table
 from evaluation.errors import Fault, fail
 from evaluation.study import Study
@@ -140,6 +141,13 @@ class Cohort(Guarded):
         horizon = self.study.outcome.horizon_months
         stem = "any_job" if self.study.outcome.preset == "any_job" else "durable"
         return f"{stem}_{horizon}m"
+
+    @property
+    def hires(self) -> HiresTable:
+        """Shares of hires touched by each cleaning rule and near each definition's cut, by arm."""
+        return hires_table(
+            self.quality, min_cell=self.study.disclosure.min_cell, language=self.study.language
+        )
 
     def covariates(self, blocks: Sequence[str], frame: pd.DataFrame | None = None) -> list[str]:
         """Return the columns of ``blocks`` that stand in ``frame`` (default: the cohort's own).

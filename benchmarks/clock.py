@@ -57,8 +57,9 @@ class SimulatedRegister:
         hires = self.tables.hires.append_column(
             "region", pa.repeat(region[0], self.tables.hires.num_rows)
         )
+        nowhere_else = pa.repeat(pa.scalar(False), self.tables.registrations.num_rows)
         for table, rows in (
-            ("registrations", self.tables.registrations),
+            ("registrations", self.tables.registrations.append_column("elsewhere", nowhere_else)),
             ("entries", self.tables.entries),
             ("hires", hires),
         ):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evaluation.display import DEFAULT_MIN_CELL, Guarded, below, mask, table
+from evaluation.counts import DEFAULT_MIN_CELL
+from evaluation.display import Guarded, below, mask, table
 from evaluation.wording import Language, message
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from evaluation.counts import DEFAULT_MIN_CELL
+
 SECRET = "secret"
-DEFAULT_MIN_CELL = 11
 
 
 class Guarded:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from evaluation.counts import DEFAULT_MIN_CELL, safe_text
 from evaluation.wording import Language, catalogue, message
 
 _QUOTES = str.maketrans("“”", '""')
@@ -118,8 +119,6 @@ class EvaluationWarning(UserWarning):
 
 
 def _without_small_counts(text: str, language: Language) -> str:
-    from evaluation.disclosure import DEFAULT_MIN_CELL, safe_text
-
     parts = re.split(r"(\[EVAL-\d{3}\])", text)
     return "".join(
         part if place % 2 else safe_text(part, min_cell=DEFAULT_MIN_CELL, language=language)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.diagnostics._arms import MatchedLike, arms_of
 from evaluation.diagnostics._contrasts import Coded, Compared, coded, compared
 from evaluation.diagnostics._shown import balance_html, number, protected_rows
 from evaluation.diagnostics.statistics import STATISTICS
-from evaluation.display import DEFAULT_MIN_CELL, Guarded
+from evaluation.display import Guarded
 from evaluation.errors import fail, nearest
 from evaluation.wording import Language, message
 

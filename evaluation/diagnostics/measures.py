@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.diagnostics._arms import MatchedLike
 from evaluation.diagnostics._shown import number
 from evaluation.diagnostics.balance import balance_of
 from evaluation.diagnostics.kept import kept_of
 from evaluation.diagnostics.overlap import overlap_of
 from evaluation.diagnostics.weights import weights_of
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, below, table
+from evaluation.display import SECRET, Guarded, below, table
 from evaluation.wording import Language, message
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.diagnostics._arms import MatchedLike
 from evaluation.diagnostics._shown import number, too_small
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, table
+from evaluation.display import SECRET, Guarded, table
 from evaluation.errors import fail
 from evaluation.matching.types import Bools, Floats, Problem
 from evaluation.wording import Language, message

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.diagnostics._arms import MatchedLike, final_weights
 from evaluation.diagnostics._shown import number, too_small
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, table
+from evaluation.display import SECRET, Guarded, table
 from evaluation.errors import fail
 from evaluation.matching.engines.usable_strata import kish
 from evaluation.matching.types import Floats

@@ -8,11 +8,11 @@ write a file, or know how a figure is shown.
 
 from __future__ import annotations
 
+from evaluation.counts import DEFAULT_MIN_CELL, safe_text
 from evaluation.disclosure._audit import AUDIT_COLUMNS, audit
 from evaluation.disclosure._headline import published_headline
 from evaluation.disclosure._protect import protect
-from evaluation.disclosure._support import DEFAULT_MIN_CELL, Support, small
-from evaluation.disclosure._texts import safe_text
+from evaluation.disclosure._support import Support, small
 
 __all__ = [
     "AUDIT_COLUMNS",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.disclosure._curve import protect_curve
 from evaluation.disclosure._flow import protect_flow, protect_national_flow
 from evaluation.disclosure._headline import (
@@ -24,7 +25,7 @@ from evaluation.disclosure._rows import (
     protect_sensitivity,
     protect_subgroups,
 )
-from evaluation.disclosure._support import DEFAULT_MIN_CELL, Support, small
+from evaluation.disclosure._support import Support, small
 from evaluation.disclosure._texts import masked_codes, safe_notices
 
 _STUDY = (

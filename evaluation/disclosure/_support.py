@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-DEFAULT_MIN_CELL = 11
-
 
 def small(count: float | None, min_cell: int) -> bool:
     """Return whether a count of people is one that must not be known (1 … min_cell − 1).

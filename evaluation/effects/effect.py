@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evaluation.display import DEFAULT_MIN_CELL, SECRET, Guarded, below, table
+from evaluation.counts import DEFAULT_MIN_CELL
+from evaluation.display import SECRET, Guarded, below, table
 from evaluation.effects.types import Floats, Interval, Support, Uplift
 from evaluation.errors import Fault
 from evaluation.wording import Language, message

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from evaluation.display import DEFAULT_MIN_CELL
+from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.effects.adjustment import read_adjustment
 from evaluation.effects.censoring import censored_outcomes
 from evaluation.effects.effect import Effect

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from evaluation.display import DEFAULT_MIN_CELL, mask, table
+from evaluation.counts import DEFAULT_MIN_CELL
+from evaluation.display import mask, table
 from evaluation.errors import Fault
 from evaluation.matching.types import Bools, Family, Floats, Nuisance, Problem, Weighted
 from evaluation.wording import message

@@ -124,8 +124,14 @@ def within_bandwidth(treated: Bools, bandwidth: float | None, shape: str) -> Win
 
 
 def rule_of_thumb(rows: Sorted, treated: Bools) -> float:
-    """Return the bandwidth of a Gaussian kernel by Silverman's rule, on the comparators' scores."""
-    ordered = rows.by_score[~treated[rows.by_score]]
+    """Return the bandwidth of a Gaussian kernel by Silverman's rule, on the comparators' scores.
+
+    Comparators of strata without treated rows do not count: no weight depends on them.
+    """
+    needed = np.repeat(np.diff(rows.t_start) > 0, np.diff(rows.c_start))
+    counted = np.zeros(treated.size, np.bool_)
+    counted[rows.c_rows[needed]] = True
+    ordered = rows.by_score[counted[rows.by_score]]
     score, weight = rows.score[ordered], rows.weight[ordered]
     reached = np.cumsum(weight)
     quartiles = score[np.searchsorted(reached, np.array([0.25, 0.75]) * reached[-1])]

@@ -129,7 +129,7 @@ def test_the_notebook_is_thin_and_clean() -> None:
 @pytest.mark.notebook
 @pytest.mark.slow
 def test_the_notebook_shows_what_wrong_clocks_invent(tmp_path: Path) -> None:
-    given = {"folder": str(tmp_path / "clock"), "scale": 0.3}
+    given = {"folder": str(tmp_path / "clock"), "scale": 0.1}
     ran = run_notebook(notebook_path("clock"), tmp_path / "clock.ipynb", given, cell_timeout=180)
     assert ran.error == ""
     cells = {cell.id: cell for cell in nbformat.read(ran.notebook, as_version=4).cells}
@@ -142,4 +142,7 @@ def test_the_notebook_shows_what_wrong_clocks_invent(tmp_path: Path) -> None:
     assert rows["default"][1] < 0 < rows["default"][2]
     assert rows["never_entered"][2] < 0
     assert rows["never_entered"][3] < -1
-    assert -2 < rows["month_start"][3] < -0.2
+    assert rows["default"][3] == 0
+    assert -2 < rows["month_start"][3] < -0.1
+    image = next(o for o in cells["figure"].outputs if "image/png" in o.get("data", {}))
+    assert image.metadata["image/png"]["alt"].startswith("Effet estimé d'un programme sans effet")

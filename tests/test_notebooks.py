@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from pathlib import Path
 
 import nbformat
@@ -14,7 +13,6 @@ from typer.testing import CliRunner
 
 import evaluation
 from evaluation.cli import app
-from evaluation.clocks import CLOCKS
 from evaluation.pipeline.notebooks import notebook_path, parameters_of, read_notebook
 from evaluation.pipeline.runner import run_notebook
 from evaluation.pipeline.traces import in_html
@@ -102,33 +100,6 @@ def test_lalonde_finds_the_experiment_and_the_published_estimate(tmp_path: Path)
     assert in_html(table) == []
     image = cells["plot"].outputs[0]
     assert image.metadata["image/png"]["alt"].startswith("Effets estimés")
-
-
-@pytest.mark.notebook
-@pytest.mark.slow
-def test_the_clock_alone_invents_an_effect(tmp_path: Path) -> None:
-    given = {"folder": str(tmp_path / "register"), "scale": 0.1}
-    source = notebook_path("clock")
-    ran = run_notebook(source, tmp_path / "clock.ipynb", given, cell_timeout=120)
-    assert ran.error == ""
-    outputs = [
-        output
-        for cell in nbformat.read(ran.notebook, as_version=4).cells
-        for output in cell.get("outputs", [])
-    ]
-    pages = [o.data["text/html"] for o in outputs if "text/html" in o.get("data", {})]
-    rows = {
-        row.partition("</th>")[0]: [float(x) for x in re.findall(r"<td>([-\d.]+)</td>", row)]
-        for row in pages[-1].split("<th>")[1:]
-    }
-    shown = {name: values for name, values in rows.items() if values}
-    assert list(shown) == list(CLOCKS)
-    _, low, high, added = shown["default"]
-    assert low < 0 < high
-    assert added == 0
-    assert shown["never_entered"][-1] < -1
-    image = next(o for o in outputs if "image/png" in o.get("data", {}))
-    assert image.metadata["image/png"]["alt"].startswith("Effet estimé d'un programme sans effet")
 
 
 @pytest.fixture(scope="module")

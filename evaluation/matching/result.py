@@ -12,7 +12,15 @@ import pandas as pd
 from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.display import mask, table
 from evaluation.errors import Fault
-from evaluation.matching.types import Bools, Family, Floats, Nuisance, Problem, Weighted
+from evaluation.matching.types import (
+    Bools,
+    Family,
+    Floats,
+    Ints,
+    Nuisance,
+    Problem,
+    Weighted,
+)
 from evaluation.wording import message
 
 if TYPE_CHECKING:
@@ -113,15 +121,25 @@ class Matched:
     def pairs(self) -> pd.DataFrame:
         """Pairs (m, 3): ``treated`` and ``comparison`` as 0-based positions, ``distance``.
 
-        The distance is that of the score, NaN when pairs were chosen in several dimensions.
+        The distance is that of the score; the multivariate one when pairs were chosen by it.
         """
         pairs = self.weighted.pairs
         found = np.empty((0, 2), np.int64) if pairs is None else pairs
         columns = {"treated": found[:, 0], "comparison": found[:, 1]}
-        gaps = np.full(len(found), np.nan)
+        return pd.DataFrame(columns | {"distance": np.round(self._gaps(found), 15)})
+
+    def _gaps(self, pairs: Ints) -> Floats:
+        """Return the distance of each pair (m,), NaN where a method has none."""
         if self.problem.distance is not None:
-            gaps = self.problem.distance[found[:, 0]] - self.problem.distance[found[:, 1]]
-        return pd.DataFrame(columns | {"distance": np.round(np.abs(gaps), 15)})
+            first, second = self.problem.distance[pairs].T
+            return np.asarray(np.abs(first - second))
+        from evaluation.matching.engines.plan import coordinates
+
+        points = coordinates(self.problem) if len(pairs) else None
+        if points is None:
+            return np.full(len(pairs), np.nan)
+        between = points[pairs[:, 0]] - points[pairs[:, 1]]
+        return np.asarray(np.sqrt(np.sum(between**2, axis=1)))
 
     @property
     def unmatched(self) -> pd.DataFrame:

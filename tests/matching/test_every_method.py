@@ -140,7 +140,10 @@ def test_a_line_is_a_space_of_one_dimension(method):
         matched = on_one_column(frame, method, distance, order)
         weights.append(matched.weights.to_numpy())
         pairs = matched.pairs
-        totals.append(np.abs(score[pairs["treated"]] - score[pairs["comparison"]]).sum())
+        gaps = np.abs(score[pairs["treated"]] - score[pairs["comparison"]])
+        totals.append(gaps.sum())
+        scale = pairs["distance"].sum() / gaps.sum() if len(pairs) else 1.0
+        np.testing.assert_allclose(pairs["distance"], scale * gaps, atol=1e-9)
     if method != "full":  # several full matchings have the least total
         for other in weights[1:]:
             np.testing.assert_allclose(other, weights[0], atol=1e-9)

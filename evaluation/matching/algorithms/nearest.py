@@ -85,7 +85,11 @@ def nearest(problem: Problem) -> Weighted:
         fail("EVAL-436", method="nearest", estimand=problem.estimand, allowed="ATT, ATC")
     notes = ignored(problem)
     plan = make_plan(problem)
-    notes += shortage(problem, plan)
+    if not plan.replaces:
+        size = int(problem.strata.max()) + 1
+        here, there = (np.bincount(problem.strata[rows], minlength=size)
+                       for rows in (plan.focal, plan.others))  # fmt: skip
+        notes += shortage(here, there, uses=plan.reuse_max)
     _check_replacement(problem, plan)
     matches = _run(plan, problem)
     in_focal = problem.treated if problem.estimand == "ATT" else ~problem.treated
@@ -97,9 +101,9 @@ def nearest(problem: Problem) -> Weighted:
             **shown(treated=int(plan.focal.size), comparators=int(plan.others.sum())),
             **shown(**counts_of({name: len(rows) for name, rows in reasons.items()})),
         )
-    notes += short_of_ratio(plan, counts)
+    notes += short_of_ratio(counts, plan.quota)
     pairs = _pairs(plan.focal, matches, problem.estimand)
-    notes += far_pairs(problem, plan, pairs)
+    notes += far_pairs(problem, pairs, scale=plan.scale)
     rows = problem.treated.size
     if plan.reuse_max == 1:
         weights, subclass = weights_without_replacement(plan.focal, matches, rows)

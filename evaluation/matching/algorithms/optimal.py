@@ -19,8 +19,7 @@ from evaluation.matching.engines.arms import (
 )
 from evaluation.matching.engines.lists import assigned
 from evaluation.matching.engines.sets import weights_without_replacement
-from evaluation.matching.engines.shortfalls import FAR
-from evaluation.matching.options import SCORE_DISTANCES
+from evaluation.matching.engines.shortfalls import far_pairs, short_of_ratio, shortage
 from evaluation.matching.registry import register_method
 from evaluation.matching.result import counts_of, shown
 from evaluation.matching.types import Floats, Ints, Problem, Weighted
@@ -68,7 +67,8 @@ def optimal(problem: Problem) -> Weighted:
     width = caliper_width(problem)
     in_focal = problem.treated if problem.estimand == "ATT" else ~problem.treated
     seekers, others = sorted_rows(problem, in_focal), sorted_rows(problem, ~in_focal)
-    notes = _unequal_weights(problem, ~in_focal) + _shortage(seekers, others)
+    notes = _unequal_weights(problem, ~in_focal)
+    notes += shortage(np.diff(seekers.bounds), np.diff(others.bounds))
     ratio = int(problem.options.get("ratio", 1))
     if problem.distance is None:
         found = _in_space(coordinates(problem), seekers, others, ratio)
@@ -82,12 +82,13 @@ def optimal(problem: Problem) -> Weighted:
     reasons = _reasons(problem, focal[counts == 0], width)
     if not counts.any():
         _nothing(in_focal.sum(), (~in_focal).sum(), reasons)
-    notes += _short_of_ratio(counts, ratio)
+    notes += short_of_ratio(counts, np.full(counts.size, ratio))
     weights, subclass = weights_without_replacement(focal, matches, in_focal.size)
     i, k = np.nonzero(matches >= 0)
     columns = (focal[i], matches[i, k])
     pairs = np.column_stack(columns if problem.estimand == "ATT" else columns[::-1])
-    notes += _far_pairs(problem, pairs)
+    if problem.distance is not None:
+        notes += far_pairs(problem, pairs, scale=float(np.std(problem.distance, ddof=1)))
     return Weighted(weights, subclass, pairs, reasons, notes=notes)
 
 
@@ -148,37 +149,3 @@ def _unequal_weights(problem: Problem, others: np.ndarray) -> list[Fault]:
     if unequal == 0:
         return []
     return [warn("EVAL-446", method="optimal", count=unequal, total=size, stacklevel=4)]
-
-
-def _shortage(seekers: Rows, others: Rows) -> list[Fault]:
-    """Warn when there are fewer comparators than rows to match, in all or within strata."""
-    here, there = np.diff(seekers.bounds), np.diff(others.bounds)
-    if there.sum() < here.sum():
-        data = shown(comparators=int(there.sum()), treated=int(here.sum()))
-        return [warn("EVAL-414", **data, stacklevel=4)]
-    short = (there > 0) & (there < here)
-    if not short.any():
-        return []
-    facts = {"count": int(short.sum()), "total": int((here > 0).sum())}
-    missing = int((here - there)[short].sum())
-    return [warn("EVAL-435", **facts, **shown(missing=missing), stacklevel=4)]
-
-
-def _short_of_ratio(counts: Ints, ratio: int) -> list[Fault]:
-    short = int(((counts > 0) & (counts < ratio)).sum())
-    if short == 0:
-        return []
-    data = shown(count=short, matched=int((counts > 0).sum()))
-    return [warn("EVAL-415", **data, ratio=ratio, stacklevel=4)]
-
-
-def _far_pairs(problem: Problem, pairs: Ints) -> list[Fault]:
-    """Warn when pairs lie far apart on the score and no caliper was asked for."""
-    asked = problem.options.get("caliper") is not None
-    if asked or problem.distance is None or problem.distance_name not in SCORE_DISTANCES:
-        return []
-    gaps = np.abs(problem.distance[pairs[:, 0]] - problem.distance[pairs[:, 1]])
-    far = int((gaps > FAR * np.std(problem.distance, ddof=1)).sum())
-    if far == 0:
-        return []
-    return [warn("EVAL-417", **shown(count=far, total=len(pairs)), caliper=FAR, stacklevel=4)]

@@ -1,11 +1,10 @@
-"""What a nearest-neighbour matching must say: options made void, too few comparators, far pairs."""
+"""What a matching of pairs must say: options made void, too few comparators, far pairs."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from evaluation.errors import Fault, warn
-from evaluation.matching.engines.plan import Plan
 from evaluation.matching.options import SCORE_DISTANCES
 from evaluation.matching.result import shown
 from evaluation.matching.types import Ints, Problem
@@ -35,41 +34,46 @@ def ignored(problem: Problem) -> list[Fault]:
     return said
 
 
-def shortage(problem: Problem, plan: Plan) -> list[Fault]:
-    """Warn when there are fewer comparators than focal rows, in all or within strata."""
-    if plan.replaces:
-        return []
-    comparators = int(plan.others.sum()) * plan.reuse_max
-    if comparators < plan.focal.size:
-        data = shown(comparators=int(plan.others.sum()), treated=int(plan.focal.size))
+def shortage(here: Ints, there: Ints, *, uses: int = 1) -> list[Fault]:
+    """Warn when there are fewer comparators than focal rows, in all or within strata.
+
+    Parameters
+    ----------
+    here, there : (s,) int
+        Focal rows and comparators of each stratum.
+    uses : int
+        How often a comparator may serve.
+    """
+    if there.sum() * uses < here.sum():
+        data = shown(comparators=int(there.sum()), treated=int(here.sum()))
         return [warn("EVAL-414", **data, stacklevel=5)]
-    size = int(problem.strata.max()) + 1
-    there = np.bincount(problem.strata[plan.others], minlength=size) * plan.reuse_max
-    here = np.bincount(problem.strata[plan.focal], minlength=size)
-    short = (there > 0) & (there < here)
+    short = (there > 0) & (there * uses < here)
     if not short.any():
         return []
-    missing = int((here - there)[short].sum())
+    missing = int((here - there * uses)[short].sum())
     data = {"count": int(short.sum()), "total": int((here > 0).sum())}
     return [warn("EVAL-435", **data, **shown(missing=missing), stacklevel=5)]
 
 
-def short_of_ratio(plan: Plan, counts: Ints) -> list[Fault]:
-    """Warn when matched focal rows got fewer comparators than asked."""
-    short = int(((counts > 0) & (counts < plan.quota)).sum())
+def short_of_ratio(counts: Ints, quota: Ints) -> list[Fault]:
+    """Warn when matched focal rows got fewer comparators (f,) than their quota (f,)."""
+    short = int(((counts > 0) & (counts < quota)).sum())
     if short == 0:
         return []
     data = shown(count=short, matched=int((counts > 0).sum()))
-    return [warn("EVAL-415", **data, ratio=int(plan.quota.max()), stacklevel=5)]
+    return [warn("EVAL-415", **data, ratio=int(quota.max()), stacklevel=5)]
 
 
-def far_pairs(problem: Problem, plan: Plan, pairs: Ints) -> list[Fault]:
-    """Warn when pairs lie far apart on the score and no caliper was asked for."""
+def far_pairs(problem: Problem, pairs: Ints, *, scale: float) -> list[Fault]:
+    """Warn when pairs (m, 2) lie far apart on the score and no caliper was asked for.
+
+    ``scale`` is the standard deviation of the score that a caliper would count in.
+    """
     asked = problem.options.get("caliper") is not None
     if asked or problem.distance is None or problem.distance_name not in SCORE_DISTANCES:
         return []
     gaps = np.abs(problem.distance[pairs[:, 0]] - problem.distance[pairs[:, 1]])
-    far = int((gaps > FAR * plan.scale).sum())
+    far = int((gaps > FAR * scale).sum())
     if far == 0:
         return []
     return [warn("EVAL-417", **shown(count=far, total=len(pairs)), caliper=FAR, stacklevel=5)]

@@ -17,16 +17,16 @@ class Kept:
     """The replications made so far: one file a cell, one JSON line a replication.
 
     Only the parent process writes, a whole line at a time; a last line cut short by an
-    interruption is taken off when the file is read again.
+    interruption is taken off when the study goes on. To ``look`` writes nothing, so that it may be
+    done while a study runs.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path | None, *, look: bool = False) -> None:
+        self.folder, self.look = folder, look
         self.rows: list[Row] = []
         self.sources = sources()
         if folder is None:
             return
-        folder.mkdir(parents=True, exist_ok=True)
         self._same_setting(folder / "setting.json")
         for cell in study.CELLS:
             self.rows += self._read(folder / f"{cell}.jsonl")
@@ -36,19 +36,16 @@ class Kept:
         setting["first_seed"] = study.FIRST_SEED
         if file.is_file() and json.loads(file.read_text("utf-8")) != setting:
             raise SystemExit(f"{file.parent.name} holds replications of other cells")
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(setting), encoding="utf-8", newline="\n")
-        partial.replace(file)
+        if not self.look:
+            _written(file, json.dumps(setting).encode("utf-8"))
 
     def _read(self, file: Path) -> list[Row]:
         if not file.is_file():
             return []
         whole = file.read_bytes()
         complete = whole[: whole.rfind(b"\n") + 1]
-        if len(complete) < len(whole):
-            partial = file.with_suffix(".partial")
-            partial.write_bytes(complete)
-            partial.replace(file)
+        if len(complete) < len(whole) and not self.look:
+            _written(file, complete)
         return [json.loads(line) for line in complete.decode("utf-8").splitlines()]
 
     def add(self, row: Row) -> None:
@@ -63,6 +60,12 @@ class Kept:
         return {
             (row["cell"], row["replication"], name) for row in self.rows for name in row["found"]
         }
+
+
+def _written(file: Path, text: bytes) -> None:
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(text)
+    partial.replace(file)
 
 
 def sources() -> str:

@@ -63,8 +63,9 @@ def overview(table: Table, cells: list[str], null: list[str]) -> list[str]:
         made = [each for each in all_of if each["rmse"] is not None]
         counts = sorted({each["replications"] for each in all_of})
         sizes = [mine[cell]["rejection"] for cell in null if cell in mine]
+        short = "" if len(mine) == len(cells) else f" ({len(mine)} of {len(cells)} cells)"
         parts = [
-            f"`{name}`" + ("" if len(mine) == len(cells) else f" ({len(mine)} cells)"),
+            f"`{name}`{short}",
             "–".join(dict.fromkeys(str(n) for n in (counts[0], counts[-1]))),
             _percents([each["coverage"] for each in all_of]),
             _percents([each["uplift_coverage"] for each in all_of]),

@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import nullcontext
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -37,6 +38,7 @@ from benchmarks import _estimators as study  # noqa: E402
 from benchmarks import _tables as tables  # noqa: E402
 from benchmarks import _verdicts as verdicts  # noqa: E402
 from benchmarks._kept import Kept, Row  # noqa: E402
+from evaluation.pipeline.lock import run_lock  # noqa: E402
 
 REPLICATIONS, OTHERS = 1_000, 200
 QUICK = 20
@@ -53,15 +55,18 @@ def one(task: Task) -> Row:
     return row
 
 
-def plan(cells: list[str], names: list[str], replications: int, named: bool) -> dict[str, Cells]:
+def plan(
+    cells: list[str], names: list[str], replications: int, *, named: bool, quick: bool = False
+) -> dict[str, Cells]:
     """Return how many replications of which cells each estimator takes part in.
 
     Estimators that were named are run in full; of the others only the candidates are.
     """
+    corners = () if quick else study.CORNERS
     planned = {}
     for name in names:
         estimator = study.ESTIMATORS[name]
-        mine = cells if named or not estimator.slow else [c for c in cells if c in study.CORNERS]
+        mine = cells if named or not estimator.slow else [c for c in cells if c in corners]
         whole = named or estimator.candidate
         planned[name] = dict.fromkeys(mine, replications if whole else min(OTHERS, replications))
     return planned
@@ -134,6 +139,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
                         help=f"of the candidates; the others have at most {OTHERS}")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=None, help="folder of the replications made")
+    parser.add_argument("--show", action="store_true",
+                        help="the tables of what is kept so far; nothing is run")  # fmt: skip
     parser.add_argument("--cell", action="append", choices=list(study.CELLS), metavar="NAME",
                         help=f"one of {', '.join(study.CELLS)}; may be repeated")  # fmt: skip
     parser.add_argument("--estimator", action="append", choices=list(study.ESTIMATORS),
@@ -154,11 +161,15 @@ def main(words: list[str] | None = None) -> int:
         raise SystemExit(f"no method is registered for {', '.join(sorted(absent))}")
     for name in study.ESTIMATORS.keys() - set(study.available()):
         print(f"{name}: left out, no such method is registered")
-    planned = plan(cells, names, replications, named=bool(asked.estimator))
+    planned = plan(cells, names, replications, named=bool(asked.estimator), quick=asked.quick)
     dropped(planned, cells, replications)
-    kept = Kept(asked.keep)
-    run(list(tasks(planned, kept.done())), asked.workers, kept)
+    with run_lock(asked.keep) if asked.keep and not asked.show else nullcontext():
+        kept = Kept(asked.keep, look=asked.show)
+        if not asked.show:
+            run(list(tasks(planned, kept.done())), asked.workers, kept)
     rows = [row for row in kept.rows if row["cell"] in cells and row["replication"] < replications]
+    if not rows:
+        raise SystemExit("no replication is kept")
     table = verdicts.tabulate(rows, cells, names)
     null = [cell for cell in cells if study.CELLS[cell].effect == 0]
     chosen = verdicts.choose(table, cells, null)

@@ -19,6 +19,8 @@ from benchmarks import _estimators as study
 from benchmarks import _frames, _people, _tables, _verdicts, monte_carlo
 from benchmarks import cohort as benchmark
 from benchmarks._frames import Cell
+from evaluation.errors import EvaluationError
+from evaluation.pipeline.lock import run_lock
 from evaluation.study import MatchingRules
 
 TABLES = ("registrations", "entries", "hires")
@@ -209,6 +211,30 @@ def test_candidates_and_named_estimators_run_in_full() -> None:
     assert all(planned[name] == dict.fromkeys(cells, 1000) for name in names)
     todo = list(monte_carlo.tasks({"ipw": {"a": 2, "b": 1}}, {("a", 0, "ipw")}))
     assert todo == [("b", 0, ("ipw",)), ("a", 1, ("ipw",))]
+
+
+def test_two_runs_never_write_into_one_folder(tiny_study: None, tmp_path: Path) -> None:
+    words = ["--workers", "1", "--estimator", "nearest_1", "--keep", str(tmp_path)]
+    with run_lock(tmp_path), pytest.raises(EvaluationError) as error:
+        monte_carlo.main([*words, "--replications", "1"])
+    assert error.value.code == "EVAL-712"
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_what_is_kept_is_shown_without_a_run(
+    tiny_study: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--workers", "1", "--estimator", "nearest_1", "--keep", str(tmp_path)]
+    with pytest.raises(SystemExit, match="no replication"):
+        monte_carlo.main([*words, "--show"])
+    monte_carlo.main([*words, "--replications", "2"])
+    ran = json.loads(capsys.readouterr().out.splitlines()[-1])
+    with (tmp_path / "tiny.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write('{"being": "writ')
+    before = (tmp_path / "tiny.jsonl").read_bytes()
+    monte_carlo.main([*words, "--show"])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["headline"] == ran["headline"]
+    assert (tmp_path / "tiny.jsonl").read_bytes() == before
 
 
 def test_replications_of_other_cells_are_refused(tiny_study: None, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evaluation.verbs import read_register as read_register
     from evaluation.verbs import register_method as register_method
     from evaluation.verbs import run_study as run_study
+    from evaluation.verbs import specification_curve as specification_curve
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = attach(
         "study": "load_study",
         "errors": "EvaluationError EvaluationWarning",
         "verbs": "read_register build_cohort match estimate estimate_territory "
-        "publish compare estimate_nation publish_nation run_study register_method",
+        "publish compare estimate_nation publish_nation run_study register_method "
+        "specification_curve",
     },
 )

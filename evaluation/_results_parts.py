@@ -48,6 +48,16 @@ class Tested(Figure):
     p_value: Annotated[float, Field(ge=0, le=1)] | None
 
 
+class Banded(Figure):
+    """An effect of a curve: limits for its month alone, and a band that holds all months at once.
+
+    The band is null in files written before it existed, and where the month has no interval.
+    """
+
+    band_low: Number = None
+    band_high: Number = None
+
+
 class Uplift(Figure):
     """The relative effect, delta method, with Fieller's limits as a check."""
 
@@ -137,7 +147,7 @@ class CurvePoint(Part):
     month: int
     rate_entrants: Number
     rate_comparison: Number
-    effect_points: Figure
+    effect_points: Banded
 
 
 class BalanceRow(Part):
@@ -191,6 +201,14 @@ class HiddenConfounder(Part):
     effect_points: Figure
 
 
+class NamedConfounder(Part):
+    """The same for any named covariate, the effect drawn toward zero."""
+
+    benchmark: str
+    direction: Literal["toward_zero"]
+    effect_points: Figure
+
+
 class Definition(Part):
     """The effect under another definition of durable employment."""
 
@@ -205,6 +223,7 @@ class Sensitivity(Part):
     rosenbaum_gamma: Number
     e_value: Number
     hidden_confounder: HiddenConfounder
+    hidden_confounders: list[NamedConfounder] = []
     definitions: list[Definition]
 
 
@@ -216,6 +235,7 @@ class Subgroup(Part):
     entrants: Count
     effect_points: Figure
     contrast_p_holm: Annotated[float, Field(ge=0, le=1)] | None
+    contrast_p_bh: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class Notice(Part):

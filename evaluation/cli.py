@@ -25,6 +25,7 @@ from evaluation.wording import LANGUAGES, Language, message
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from evaluation.pipeline import Request
     from evaluation.study import Study
 
 FAILED, REFUSED, MISMATCH, INTERRUPTED = 1, 2, 3, 130
@@ -243,6 +244,9 @@ def run(
     output: Annotated[Path | None, typer.Option("--output", metavar="DIR")] = None,
     lang: Lang = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what has not changed.")] = False,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Match and show balance; read no outcome.")
+    ] = False,
 ) -> None:
     """Run territories and write the report folder (the 18 regions by default)."""
     from evaluation.pipeline import Request
@@ -254,6 +258,9 @@ def run(
     overrides += [f"run.workers={workers}"] if workers is not None else []
     loaded = _load(study, overrides, output=str(output) if output else "", lang=lang)
     request = Request(loaded, tuple(overrides), tuple(region or ()), tuple(department or ()), fresh)
+    if blind:
+        _run_blind(request)
+        return
     report = run_territories(request, _console(stderr=True))
     print_summary(report, _console(), loaded.language)
     for fault in report.faults:
@@ -266,6 +273,24 @@ def run(
             if line.notebook:
                 path = loaded.output / line.notebook
                 _say(message("summary.failed_notebook", loaded.language, path=path))
+        raise typer.Exit(FAILED)
+
+
+def _run_blind(request: Request) -> None:
+    from evaluation.pipeline.blind import run_blind
+    from evaluation.wording.numbers import number
+
+    language = request.study.language
+    lines = run_blind(request)
+    for line in lines:
+        if line.error:
+            _say(f"{line.title}: {line.error}")
+            continue
+        shown = number(line.max_abs_smd, language, digits=3)
+        words = {"territory": line.title, "smd": shown, "path": line.page}
+        typer.echo(message("blind.line", language, **words))
+    typer.echo(message("blind.accept", language))
+    if any(line.error for line in lines):
         raise typer.Exit(FAILED)
 
 

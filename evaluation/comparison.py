@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.display import Guarded, below, mask, table
+from evaluation.errors import EvaluationError, warn
 from evaluation.wording import Language, message
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from evaluation.effects import Effect
+    from evaluation.study import Study
 
 Specification = Mapping[str, Any]
 _MEASURES = ("effect", "low", "high", "uplift", "matched", "comparators")
@@ -40,12 +42,15 @@ class Comparison(Guarded):
         Language of what is shown.
     min_cell : int
         The threshold.
+    headline : str or None
+        The row that was chosen before outcomes were read; marked in table and curve.
     """
 
     frame: pd.DataFrame = field(repr=False)
     counts: tuple[tuple[float | None, ...], ...] = field(repr=False)
     language: Language = "fr"
     min_cell: int = DEFAULT_MIN_CELL
+    headline: str | None = None
 
     def summary(self) -> pd.DataFrame:
         """Return the table as it may be shown: rounded, what rests on small counts withheld."""
@@ -54,7 +59,13 @@ class Comparison(Guarded):
             for column, name in enumerate(_MEASURES):
                 value = _rounded(name, self.frame[name].iloc[row])
                 shown.iloc[row, column] = mask(value, counts, self.min_cell)
+        shown = shown.rename(index=self._labels())
         return shown.rename(columns={m: message(f"compare.{m}", self.language) for m in _MEASURES})
+
+    def _labels(self) -> dict[str, str]:
+        if self.headline is None:
+            return {}
+        return {self.headline: message("compare.headline", self.language, label=self.headline)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the raw table as plain values."""
@@ -69,10 +80,14 @@ class Comparison(Guarded):
         open_rows = [not any(below(n, self.min_cell) for n in counts) for counts in self.counts]
         kept = self.frame[open_rows]
         for place, (label, row) in enumerate(kept.iterrows()):
-            axes.plot([row["low"], row["high"]], [place, place], color="#12436D")
-            axes.plot(row["effect"], place, "o", color="#12436D", label=str(label))
+            mark, width = ("D", 3) if label == self.headline else ("o", 1.5)
+            axes.plot([row["low"], row["high"]], [place, place], color="#12436D", linewidth=width)
+            axes.plot(row["effect"], place, mark, color="#12436D", label=str(label))
         axes.axvline(0, color="#555555", linewidth=1)
-        axes.set_yticks(range(len(kept)), [str(label) for label in kept.index])
+        names = self._labels()
+        axes.set_yticks(
+            range(len(kept)), [names.get(str(label), str(label)) for label in kept.index]
+        )
         axes.set_xlabel(message("compare.axis", self.language))
         axes.invert_yaxis()
         return axes
@@ -88,6 +103,7 @@ def grid(
     *,
     language: Language = "fr",
     min_cell: int = DEFAULT_MIN_CELL,
+    headline: str | None = None,
 ) -> Comparison:
     """Return the effects of every specification.
 
@@ -101,15 +117,73 @@ def grid(
         Language of what is shown.
     min_cell : int
         Disclosure threshold of what is shown.
+    headline : str, optional
+        Label of the row to mark. Another row that fails is then left out with the warning
+        EVAL-521; without a headline every failure is raised.
+
+    Raises
+    ------
+    EvaluationError
+        Whatever ``run`` raises for the headline, or for any row when there is none.
     """
     import pandas as pd
 
     rows, counts = [], []
     for label, options in specifications:
-        effect = run(options)
+        try:
+            effect = run(options)
+        except EvaluationError as error:
+            if headline is None or label == headline:
+                raise
+            warn("EVAL-521", method=label, reason=error.code)
+            continue
         rows.append({"method": label, **_row(effect)})
         counts.append(tuple(effect.support.counts()))
-    return Comparison(pd.DataFrame(rows).set_index("method"), tuple(counts), language, min_cell)
+    frame = pd.DataFrame(rows).set_index("method")
+    return Comparison(frame, tuple(counts), language, min_cell, headline)
+
+
+HEADLINE = "headline"
+_CALIPERS = (0.05, 0.1, 0.2, 0.5)
+_TRIMS = (0.95, 0.99)
+
+
+def specifications(
+    study: Study, known: Callable[[str], Mapping[str, Any]]
+) -> list[tuple[str, Specification]]:
+    """Return every reasonable way to answer the study's question, the headline first.
+
+    Each row changes one thing: method, trimming of weights, caliper, one covariate block less (an
+    exact column of it stays exact), outcome definition, estimand.
+
+    Parameters
+    ----------
+    study : Study
+        Its ``matching``, ``effects`` and ``outcome``.
+    known : callable
+        ``name of a method -> its options``: a grid is left out where a method has no such option.
+
+    Returns
+    -------
+    list of (label, options)
+        Options of ``match``, and ``blocks``, ``preset``, ``censored`` for who runs them.
+    """
+    rules = study.matching
+    rows: list[tuple[str, Specification]] = [(HEADLINE, {})]
+    others = [name for name in study.effects.compare_methods if name != rules.method]
+    rows += [(f"method={name}", {"method": name}) for name in others]
+    for name in (rules.method, *others):
+        if "trim" in known(name):
+            rows += [(f"{name} trim={t:g}", {"method": name, "trim": t}) for t in _TRIMS]
+    if "caliper" in known(rules.method):
+        rows += [(f"caliper={c:g}", {"caliper": c}) for c in _CALIPERS if c != rules.caliper]
+    for block in rules.blocks if len(rules.blocks) > 1 else ():
+        left = [name for name in rules.blocks if name != block]
+        rows.append((f"without {block}", {"blocks": left}))
+    rows += [(f"outcome={preset}", {"preset": preset}) for preset in study.outcome.sensitivity]
+    if study.cohort.pool == "not_yet_entered":
+        rows.append(("censored_at_entry", {"censored": True}))
+    return rows
 
 
 def _row(effect: Effect) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from evaluation.counts import DEFAULT_MIN_CELL
 from evaluation.errors import EvaluationError, EvaluationWarning, fail, nearest
 from evaluation.study import Study
 from evaluation.territories import NATION, REGIONS, Territory, territory
@@ -366,8 +367,47 @@ def compare(
         [(name, {"method": name}) for name in names],
         lambda chosen: estimate(match(data, **options, **chosen), outcome),
         language=_language(language, data) or "fr",
-        **({"min_cell": study.disclosure.min_cell} if study else {}),
+        min_cell=study.disclosure.min_cell if study else DEFAULT_MIN_CELL,
     )
+
+
+@_in_its_language
+def specification_curve(cohort: Cohort) -> Comparison:
+    """Estimate the effect under every reasonable specification, the headline marked.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The territory's cohort; what is varied is in :func:`evaluation.comparison.specifications`.
+
+    Returns
+    -------
+    Comparison
+        One row a specification; one that fails is left out with the warning EVAL-521.
+
+    Raises
+    ------
+    EvaluationError
+        What the headline itself raises.
+    """
+    from evaluation.comparison import HEADLINE, grid, specifications
+    from evaluation.matching.registry import method
+
+    study = cohort.study
+
+    def run(chosen: Mapping[str, Any]) -> Effect:
+        options = dict(chosen)
+        preset, censored = options.pop("preset", ""), options.pop("censored", None)
+        if blocks := options.pop("blocks", None):
+            options["covariates"] = cohort.covariates(blocks, cohort.frame)
+        column = f"{cohort.outcome}__{preset}" if preset else cohort.outcome
+        asked = {} if censored is None else {"censored": censored}
+        return estimate(match(cohort, **options), column, **asked)
+
+    return grid(
+        specifications(study, lambda name: method(name).options), run, headline=HEADLINE,
+        language=study.language, min_cell=study.disclosure.min_cell,
+    )  # fmt: skip
 
 
 @_in_its_language

@@ -67,8 +67,14 @@ def _rounded(point: Mapping[str, Any], step: float) -> dict[str, Any]:
         "month": int(point["month"]),
         "rate_entrants": to_step(_level(point["rate_entrants"]), step),
         "rate_comparison": to_step(_level(point["rate_comparison"]), step),
-        "effect_points": interval(point.get("effect_points"), step),
+        "effect_points": _banded(point.get("effect_points"), step),
     }
+
+
+def _banded(figure: Mapping[str, Any] | None, step: float) -> dict[str, Any]:
+    source = figure or {}
+    band = {name: to_step(source.get(name), step) for name in ("band_low", "band_high")}
+    return {**interval(figure, step), **band}
 
 
 def _level(value: Any) -> Any:

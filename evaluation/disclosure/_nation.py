@@ -36,10 +36,10 @@ def protect_nation(
     held = {row["code"]: row["withheld"] for row in rows if row.get("withheld")}
     if reason == "disclosure":
         held["FR"] = reason
-    return {
-        "regions": rows,
-        "heterogeneity": _heterogeneity(nation.get("heterogeneity") or {}, held, min_cell),
-    }
+    differ = _heterogeneity(nation.get("heterogeneity") or {}, held, min_cell)
+    # Its middle is the national effect, which a limit a territory would give beyond its rounding.
+    differ.pop("funnel", None)
+    return {"regions": rows, "heterogeneity": differ}
 
 
 def _heterogeneity(
@@ -51,8 +51,9 @@ def _heterogeneity(
     they leave the withheld one.
     """
     shown: dict[str, Any] = _plain(found, min_cell)
-    if shown.get("shrunken"):
-        shown["shrunken"] = [row for row in shown["shrunken"] if row["code"] not in held]
+    for name in ("shrunken", "ranks"):
+        if shown.get(name):
+            shown[name] = [row for row in shown[name] if row["code"] not in held]
     if "disclosure" not in held.values() or not shown:
         return shown
     kept = _DIFFER if "FR" not in held else ("territories",)

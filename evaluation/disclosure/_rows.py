@@ -61,6 +61,16 @@ def protect_sensitivity(
             "benchmark": hidden.get("benchmark"),
             "effect_points": _hidden(hidden, reason, step),
         },
+        "hidden_confounders": [
+            {
+                "benchmark": str(row["benchmark"]),
+                "direction": str(row["direction"]),
+                "effect_points": _hidden(row, reason, step),
+            }
+            for row in source.get("hidden_confounders") or []
+            # Both directions of one confounder would give the effect between them, unrounded.
+            if row["direction"] == "toward_zero"
+        ],
         "definitions": [
             {
                 "preset": str(row["preset"]),
@@ -277,4 +287,5 @@ def _subgroup(
         "entrants": entrants if shown else None,
         "effect_points": effect_of(row, "effect_points", reason, min_cell=min_cell, step=step),
         "contrast_p_holm": significant(row.get("contrast_p_holm")) if free else None,
+        "contrast_p_bh": significant(row.get("contrast_p_bh")) if free else None,
     }

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from evaluation.effects.effect import Effect as Effect
     from evaluation.effects.estimates import TerritoryEstimates as TerritoryEstimates
     from evaluation.effects.estimation import estimate as estimate
+    from evaluation.effects.event_study import EventStudy as EventStudy
+    from evaluation.effects.event_study import estimate_event_study as estimate_event_study
     from evaluation.effects.pooling import estimate_nation as estimate_nation
     from evaluation.effects.territory import estimate_territory as estimate_territory
     from evaluation.effects.types import Interval as Interval
@@ -28,6 +30,7 @@ __getattr__, __dir__, __all__ = attach(
         "types": "Interval Support Uplift",
         "estimates": "TerritoryEstimates",
         "estimation": "estimate",
+        "event_study": "EventStudy estimate_event_study",
         "pooling": "estimate_nation",
         "territory": "estimate_territory",
     },

@@ -65,9 +65,11 @@ def read_adjustment(
     ------
     EvaluationError
         EVAL-516 neither True nor names, EVAL-540 an unknown column, EVAL-541 an unknown model,
-        EVAL-542 a family whose variance an adjustment would break, EVAL-543 missing values.
+        EVAL-542 a family whose variance an adjustment would break or a method that has its
+        own, EVAL-543 missing values.
     """
-    if matched.family not in FAMILIES or matched.estimand not in ("ATT", "ATC", "ATE"):
+    own = matched.weighted.folds is not None
+    if own or matched.family not in FAMILIES or matched.estimand not in ("ATT", "ATC", "ATE"):
         fail("EVAL-542", method=matched.method, family=matched.family, estimand=matched.estimand)
     if model not in MODELS:
         fail("EVAL-541", model=model, nearest=nearest(model, MODELS), allowed=list(MODELS))

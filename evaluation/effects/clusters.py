@@ -36,9 +36,9 @@ def clusters_of(labels: Ints) -> Clusters:
 
 
 def cluster_sums(influence: Floats, groups: Clusters) -> Floats:
-    """Return the sums (G, 2) of influence values (n, 2) by cluster."""
+    """Return the sums (G, k) of influence values (n, k) by cluster."""
     return np.column_stack(
-        [np.bincount(groups.codes, influence[:, k], minlength=groups.count) for k in range(2)]
+        [np.bincount(groups.codes, column, minlength=groups.count) for column in influence.T]
     )
 
 

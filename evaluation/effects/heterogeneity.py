@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.effects.intervals import wald
+from evaluation.effects.intervals import quantile, wald
 from evaluation.effects.record import limits
 from evaluation.effects.types import Floats, Interval
 
@@ -180,3 +180,38 @@ def morris_shrinkage(
     total = own + estimated * (effects - mean) ** 2
     centres = (1 - shrink) * effects + shrink * mean
     return [wald(float(c), float(v), level=level) for c, v in zip(centres, total, strict=True)]
+
+
+def funnel_limits(variances: Floats, *, centre: float, level: float = 0.95) -> Floats:
+    """Return limits (k, 2) within which an effect lies when its territory is like the nation.
+
+    References
+    ----------
+    Spiegelhalter (2005), doi:10.1002/sim.1970.
+    """
+    reach = quantile(level) * np.sqrt(variances)
+    limits_: Floats = np.column_stack([centre - reach, centre + reach])
+    return limits_
+
+
+def rank_limits(
+    effects: Floats, variances: Floats, *, level: float = 0.95
+) -> list[tuple[int, int]] | None:
+    """Return the best and worst rank (1 = largest effect) that each territory may hold.
+
+    A territory lies below another when their difference excludes zero at a level corrected
+    (Bonferroni) for all pairs, so that all limits hold at once. None, no ranking at all, when
+    Cochran's Q does not tell the territories apart at that level.
+
+    References
+    ----------
+    Mogstad, Romano, Shaikh & Wilhelm (2024), doi:10.1093/restud/rdad006.
+    """
+    count = len(effects)
+    if count < 2 or random_effects(effects, variances, level=level).q_p >= 1 - level:
+        return None
+    pairs = count * (count - 1) / 2
+    reach = quantile(1 - (1 - level) / pairs) * np.sqrt(variances[:, None] + variances)
+    above = (effects - effects[:, None] > reach).sum(axis=1)
+    below = (effects[:, None] - effects > reach).sum(axis=1)
+    return [(1 + int(a), count - int(b)) for a, b in zip(above, below, strict=True)]

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.effects.bands import pooled_band
 from evaluation.effects.intervals import ratio_interval, wald, wilson
 from evaluation.effects.power import minimum_detectable
 from evaluation.effects.record import limits, uplift_of
-from evaluation.effects.subgroups import FEWEST_EVENTS, Subgroup, holm
+from evaluation.effects.subgroups import FEWEST_EVENTS, Subgroup, corrected
 from evaluation.effects.types import Floats, Support
 
 Record = dict[str, Any]
@@ -119,23 +120,54 @@ def pooled_headline(parts: list[Part], *, level: float) -> Record:
     }
 
 
-def pooled_curve(parts: list[Part], *, level: float) -> list[Record]:
-    """Return the months that every territory observes."""
+def pooled_curve(parts: list[Part], *, level: float, seed: int) -> list[Record]:
+    """Return the months that every territory observes, with the band that holds them at once."""
     curves = [{point["month"]: point for point in part.record["curve"]} for part in parts]
     months = sorted(set.intersection(*(set(curve) for curve in curves)))
     rows = []
+    bands = _pooled_bands(curves, months, level=level, seed=seed)
     for month in months:
         found = _pooled([curve[month] for curve in curves])
+        low, high = bands.get(month, (None, None))
         rows.append(
             {
                 "month": month,
                 "rate_entrants": float(found.means[0]),
                 "rate_comparison": float(found.means[1]),
-                "effect_points": found.points(level=level),
+                "effect_points": found.points(level=level) | {"band_low": low, "band_high": high},
                 **found.siblings(),
             }
         )
     return rows
+
+
+def _pooled_bands(
+    curves: list[dict[int, Record]], months: list[int], *, level: float, seed: int
+) -> dict[int, tuple[float, float]]:
+    """Return the limits by month; months without any variance have none."""
+    kept = [month for month in months if _pooled([c[month] for c in curves]).variance > 0]
+    usable = [curve for curve in curves if kept and curve[kept[0]]["support"]["entrants"]]
+    if not usable:
+        return {}
+    counts = np.array([curve[kept[0]]["support"]["entrants"] for curve in usable], dtype=float)
+    gaps = [_pooled([curve[month] for curve in curves]).means for month in kept]
+    low, high = pooled_band(
+        np.array([mean[0] - mean[1] for mean in gaps]),
+        [_between_months(curve, kept) for curve in usable],
+        counts / counts.sum(), level=level, seed=seed,
+    )  # fmt: skip
+    return {m: (float(a), float(b)) for m, a, b in zip(kept, low, high, strict=True)}
+
+
+def _between_months(curve: dict[int, Record], months: list[int]) -> Floats:
+    """Return the covariance (h, h) of a territory's effects; unknown ones count as zero."""
+    matrix = np.zeros((len(months), len(months)))
+    for i, month in enumerate(months):
+        row = curve[month].get("effect_covariance") or {}
+        matrix[i] = [row.get(str(other), 0.0) for other in months]
+        v = curve[month]["covariance"]
+        matrix[i, i] = v[0][0] + v[1][1] - 2 * v[0][1]
+    return matrix
 
 
 def pooled_flow(records: list[Record]) -> Record:
@@ -267,22 +299,44 @@ def pooled_methods(parts: list[Part], *, level: float) -> list[Record]:
 
 
 def pooled_hidden(parts: list[Part], headline: Record) -> Record:
-    """Return the national effect drawn to zero by the mean bias of the territories."""
+    """Return the national effect moved by the mean bias of the territories, toward zero."""
+    benchmark = parts[0].record["sensitivity"]["hidden_confounder"]["benchmark"]
+    return {"benchmark": benchmark, "effect_points": _pooled_shift(
+        parts, headline, [part.record["sensitivity"]["hidden_confounder"] for part in parts], 1.0
+    )}  # fmt: skip
+
+
+def pooled_hidden_grid(parts: list[Part], headline: Record) -> list[Record]:
+    """Return the same for every named covariate, in both directions; territories without it out."""
+    grids = [
+        {(row["benchmark"], row["direction"]): row for row in rows}
+        for rows in (part.record["sensitivity"]["hidden_confounders"] for part in parts)
+    ]
+    rows = []
+    for benchmark, direction in dict.fromkeys(key for found in grids for key in found):
+        having = [(p, g[benchmark, direction]) for p, g in zip(parts, grids, strict=True)
+                  if (benchmark, direction) in g]  # fmt: skip
+        moved = _pooled_shift(
+            [part for part, _ in having], headline, [row for _, row in having],
+            1.0 if direction == "toward_zero" else -1.0,
+        )  # fmt: skip
+        rows.append({"benchmark": benchmark, "direction": direction, "effect_points": moved})
+    return rows
+
+
+def _pooled_shift(parts: list[Part], headline: Record, found: list[Record], sign: float) -> Record:
     points = headline["effect_points"]
     biases, counts = [], []
-    for part in parts:
+    for part, row in zip(parts, found, strict=True):
         own = part.record["headline"]["effect_points"]["estimate"]
-        hidden = part.record["sensitivity"]["hidden_confounder"]["effect_points"]["estimate"]
+        hidden = row["effect_points"]["estimate"]
         if hidden is not None and own is not None:
             biases.append(abs(own - hidden))
             counts.append(part.entrants)
-    benchmark = parts[0].record["sensitivity"]["hidden_confounder"]["benchmark"]
-    if not counts:
-        nothing = dict.fromkeys(("estimate", "low", "high"))
-        return {"benchmark": benchmark, "effect_points": nothing}
-    bias = math.copysign(float(np.average(biases, weights=counts)), points["estimate"])
-    moved = {key: points[key] - bias for key in ("estimate", "low", "high")}
-    return {"benchmark": benchmark, "effect_points": moved}
+    if not counts or points["low"] is None:
+        return dict.fromkeys(("estimate", "low", "high"))
+    bias = sign * math.copysign(float(np.average(biases, weights=counts)), points["estimate"])
+    return {key: points[key] - bias for key in ("estimate", "low", "high")}
 
 
 def pooled_near_cut(rows: list[Record]) -> Record:
@@ -335,8 +389,9 @@ def pooled_subgroups(parts: list[Part], *, level: float) -> list[Record]:
         row, group = _pooled_subgroup(variable, name, members, level=level)
         rows.append(row)
         groups.append(group)
-    for row, group in zip(rows, holm(groups), strict=True):
+    for row, group in zip(rows, corrected(groups), strict=True):
         row["contrast_p_holm"] = group.contrast_p_holm
+        row["contrast_p_bh"] = group.contrast_p_bh
     return rows
 
 
@@ -365,7 +420,7 @@ def _pooled_subgroup(
     if found is not None and withheld is None:
         shown = found.points(level=level)
     row: Record = {"variable": variable, "level": name, "entrants": covered, "effect_points": shown,
-                   "contrast_p_holm": None}  # fmt: skip
+                   "contrast_p_holm": None, "contrast_p_bh": None}  # fmt: skip
     if found is not None:
         row |= found.siblings()
     contrast, variance = _pooled_contrast(sound)

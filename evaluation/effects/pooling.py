@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from evaluation.effects.estimates import TerritoryEstimates, plain
-from evaluation.effects.heterogeneity import morris_shrinkage, random_effects
+from evaluation.effects.heterogeneity import (
+    funnel_limits,
+    morris_shrinkage,
+    random_effects,
+    rank_limits,
+)
 from evaluation.effects.pooled_parts import (
     Part,
     pooled_balance,
@@ -14,6 +19,7 @@ from evaluation.effects.pooled_parts import (
     pooled_flow,
     pooled_headline,
     pooled_hidden,
+    pooled_hidden_grid,
     pooled_methods,
     pooled_overlap,
     pooled_placebo,
@@ -75,7 +81,7 @@ def estimate_nation(records: list[Record], *, study: Study) -> TerritoryEstimate
         "flow": pooled_flow(kept),
         "headline": headline,
         "raw": pooled_raw(kept),
-        "curve": pooled_curve(parts, level=level),
+        "curve": pooled_curve(parts, level=level, seed=study.run.seed),
         "balance": pooled_balance(parts),
         "overlap": pooled_overlap(parts),
         "placebo": pooled_placebo(parts, level=level),
@@ -84,6 +90,7 @@ def estimate_nation(records: list[Record], *, study: Study) -> TerritoryEstimate
             "rosenbaum_gamma": None,
             "e_value": None if uplift is None or uplift <= -100 else e_value(1 + uplift / 100),
             "hidden_confounder": pooled_hidden(parts, headline),
+            "hidden_confounders": pooled_hidden_grid(parts, headline),
             "definitions": pooled_definitions(parts, level=level),
         },
         "subgroups": pooled_subgroups(parts, level=level),
@@ -156,5 +163,16 @@ def _heterogeneity(records: list[Record], *, level: float) -> Record | None:
     summary["shrunken"] = shrunken and [
         {"code": code, "effect_points": limits(one)}
         for code, one in zip(codes, shrunken, strict=True)
+    ]
+    mean = float(np.average(effects, weights=[record["flow"]["matched"] for record in records]))
+    funnel = funnel_limits(variances, centre=mean, level=level)
+    summary["funnel"] = [
+        {"code": code, "low_points": float(low), "high_points": float(high)}
+        for code, (low, high) in zip(codes, funnel, strict=True)
+    ]
+    ranks = rank_limits(effects, variances, level=level)
+    summary["ranks"] = ranks and [
+        {"code": code, "best": best, "worst": worst}
+        for code, (best, worst) in zip(codes, ranks, strict=True)
     ]
     return summary

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.effects.bands import Bands
 from evaluation.effects.effect import Effect
 from evaluation.effects.subgroups import Subgroup
 from evaluation.effects.types import Floats, Interval, Uplift
@@ -77,18 +78,23 @@ def headline_of(effect: Effect, *, minimum_detectable: float | None) -> dict[str
     }
 
 
-def curve_of(effects: dict[int, Effect]) -> list[dict[str, Any]]:
-    """Return one object per month."""
-    return [
-        {
-            "month": month,
-            "rate_entrants": 100 * (effect.rate_treated.estimate or 0.0),
-            "rate_comparison": 100 * (effect.rate_comparison.estimate or 0.0),
-            "effect_points": points_of(effect),
-            **siblings(effect),
-        }
-        for month, effect in sorted(effects.items())
-    ]
+def curve_of(effects: dict[int, Effect], bands: Bands | None) -> list[dict[str, Any]]:
+    """Return one object per month; the band holds all months at once, the limits each month."""
+    rows = []
+    for month, effect in sorted(effects.items()):
+        scale = 100.0 if effect.is_binary else 1.0
+        low, high = (None, None) if bands is None else bands.limits(month, scale=scale)
+        rows.append(
+            {
+                "month": month,
+                "rate_entrants": 100 * (effect.rate_treated.estimate or 0.0),
+                "rate_comparison": 100 * (effect.rate_comparison.estimate or 0.0),
+                "effect_points": points_of(effect) | {"band_low": low, "band_high": high},
+                "effect_covariance": {} if bands is None else bands.row(month, scale=scale),
+                **siblings(effect),
+            }
+        )
+    return rows
 
 
 def method_of(effect: Effect, *, headline: bool) -> dict[str, Any]:
@@ -127,6 +133,7 @@ def subgroup_of(group: Subgroup, *, level: float) -> dict[str, Any]:
         "entrants": group.support.entrants,
         "effect_points": shown,
         "contrast_p_holm": group.contrast_p_holm,
+        "contrast_p_bh": group.contrast_p_bh,
         "support": group.support.to_dict(),
     }
     if group.means is not None and group.covariance is not None:

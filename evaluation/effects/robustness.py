@@ -19,6 +19,7 @@ from evaluation.effects.types import MatchedSet
 from evaluation.errors import Fault, warn
 
 BENCHMARK = "rsa"
+BENCHMARKS = ("rsa", "disabled", "durable_hires_24", "months_since_last_job")
 
 
 def sensitivity_part(
@@ -29,6 +30,7 @@ def sensitivity_part(
         "rosenbaum_gamma": _rosenbaum(cohort, matched, effect),
         "e_value": _e_value(effect),
         "hidden_confounder": _hidden(cohort, matched, effect, notes),
+        "hidden_confounders": _hidden_grid(cohort, matched, effect),
         "definitions": _definitions(cohort, matched, effect),
     }
 
@@ -62,16 +64,37 @@ def _hidden(
     return {"benchmark": BENCHMARK, "effect_points": shifted(effect, bias)}
 
 
-def benchmark_of(cohort: Cohort, matched: MatchedSet, outcome: str) -> Strength | None:
-    """Return the strength of a confounder like the benchmark, measured before matching."""
+def _hidden_grid(cohort: Cohort, matched: MatchedSet, effect: Effect) -> list[dict[str, Any]]:
+    """Return the effect moved both ways by a confounder like each named covariate that varies."""
+    if effect.points is None or effect.points.se is None:
+        return []
+    rows = []
+    for name in BENCHMARKS:
+        if name not in cohort.frame:
+            continue
+        strength = benchmark_of(cohort, matched, effect.outcome, name=name)
+        if strength is None:
+            continue
+        bias = hidden_bias(cohort, matched, effect, strength)
+        rows += [
+            {"benchmark": name, "direction": direction, "effect_points": shifted(effect, move)}
+            for direction, move in (("toward_zero", bias), ("away_from_zero", -bias))
+        ]
+    return rows
+
+
+def benchmark_of(
+    cohort: Cohort, matched: MatchedSet, outcome: str, *, name: str = BENCHMARK
+) -> Strength | None:
+    """Return the strength of a confounder like the covariate, measured before matching."""
     frame = cohort.frame
     return confounder_like(
-        frame[BENCHMARK].to_numpy(dtype=float),
+        frame[name].to_numpy(dtype=float),
         frame[outcome].to_numpy(dtype=float),
         np.asarray(matched.problem.treated, dtype=float),
         matched.problem.covariates,
         frame["sampling_weight"].to_numpy(dtype=float),
-        name=BENCHMARK,
+        name=name,
     )
 
 
@@ -94,12 +117,12 @@ def hidden_bias(cohort: Cohort, matched: MatchedSet, effect: Effect, strength: S
 
 
 def shifted(effect: Effect, bias: float) -> dict[str, float]:
-    """Return the effect drawn to zero by ``bias`` points, with limits that move alike."""
+    """Return the effect drawn to zero by ``bias`` points (away when negative), limits alike."""
     points = effect.points
     assert points is not None
     assert points.estimate is not None
     assert points.se is not None
-    centre = points.estimate - np.copysign(bias, points.estimate)
+    centre = points.estimate - bias * np.copysign(1.0, points.estimate)
     half = quantile(effect.level) * points.se
     return {"estimate": float(centre), "low": float(centre - half), "high": float(centre + half)}
 

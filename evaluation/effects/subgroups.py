@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from evaluation.effects.doubly_robust import doubly_robust_of
 from evaluation.effects.intervals import two_sided_p
 from evaluation.effects.moments import Arms, arms_of, mean_influence
 from evaluation.effects.outcomes import read_outcomes
@@ -51,7 +52,10 @@ class Subgroup:
     contrast_shown : bool
         Whether both sides of the contrast have the events to be tested.
     contrast_p_holm : float or None
-        p-value of the contrast, Holm's correction over all contrasts of the report.
+        p-value of the contrast, Holm's correction over all contrasts of the report: the chance of
+        one false alarm among all of them.
+    contrast_p_bh : float or None
+        The same, Benjamini and Hochberg's: the expected share of false alarms among those called.
     """
 
     variable: str
@@ -65,6 +69,7 @@ class Subgroup:
     contrast_variance: float | None = None
     contrast_shown: bool = False
     contrast_p_holm: float | None = None
+    contrast_p_bh: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ def estimate_subgroups(
             for level, inside in _levels(table[variable], arms)
         ]
         found += _contrasted(levels, arms, kind)
-    return holm(found)
+    return corrected(found)
 
 
 def _variance(matched: MatchedSet) -> str:
@@ -140,7 +145,10 @@ def _level(
     empty = Subgroup(variable, level, None, None, support, exact, "power")
     if support.comparators == 0:
         return _Level(empty, np.zeros((len(values), 2)))
-    means, influence = mean_influence(values, arms, inside=inside)
+    if matched.weighted.folds is None:
+        means, influence = mean_influence(values, arms, inside=inside)
+    else:
+        means, influence, _ = doubly_robust_of(matched, values, arms, inside=inside)
     covariance, clusters = influence_covariance(influence, _restricted(arms, inside), kind)
     withheld: Reason | None = None
     if not exact and _largest_smd(matched, table, arms, inside) > SMD_LIMIT:
@@ -188,7 +196,8 @@ def _mean(values: Floats, weights: Floats) -> float:
 def _contrasted(levels: list[_Level], arms: Arms, kind: str) -> list[Subgroup]:
     """Add to each level its contrast with the other levels, pooled by their entrants.
 
-    Levels short of events keep theirs, because the nation pools it; :func:`holm` tests only those
+    Levels short of events keep theirs, because the nation pools it;
+    :func:`corrected` tests only those
     that are shown.
     """
     sound = [
@@ -236,14 +245,10 @@ def _difference(levels: list[_Level]) -> tuple[float, Floats]:
     return float(np.sum(shares * np.array(gaps))), psi
 
 
-def holm(subgroups: list[Subgroup]) -> list[Subgroup]:
-    """Return the subgroups with Holm-adjusted p-values of their contrasts.
+def corrected(subgroups: list[Subgroup]) -> list[Subgroup]:
+    """Return the subgroups with the p-values of their contrasts, Holm's and Benjamini-Hochberg's.
 
     The two contrasts of a two-level variable are one test and count once.
-
-    References
-    ----------
-    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
     """
     raw: dict[int, float] = {}
     for place, group in enumerate(subgroups):
@@ -253,13 +258,51 @@ def holm(subgroups: list[Subgroup]) -> list[Subgroup]:
     for _, members in groupby(raw, key=lambda place: subgroups[place].variable):
         places = list(members)
         tests += [places] if len(places) == 2 else [[place] for place in places]
-    tests.sort(key=lambda places: raw[places[0]])
-    adjusted: dict[int, float] = {}
-    running = 0.0
-    for rank, places in enumerate(tests):
-        running = max(running, min(1.0, (len(tests) - rank) * raw[places[0]]))
-        adjusted |= dict.fromkeys(places, running)
-    return [
-        replace(group, contrast_p_holm=adjusted[place]) if place in adjusted else group
-        for place, group in enumerate(subgroups)
-    ]
+    p_values: Floats = np.array([raw[places[0]] for places in tests])
+    done = list(subgroups)
+    for places, p_holm, p_bh in zip(
+        tests, holm(p_values), benjamini_hochberg(p_values), strict=True
+    ):
+        for place in places:
+            done[place] = replace(
+                done[place], contrast_p_holm=float(p_holm), contrast_p_bh=float(p_bh)
+            )
+    return done
+
+
+def holm(p_values: Floats) -> Floats:
+    """Return p-values (m,) that hold the chance of any false alarm among the m tests.
+
+    References
+    ----------
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    steps = (len(order) - np.arange(len(order))) * p_values[order]
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Floats) -> Floats:
+    """Return p-values (m,) that hold the expected share of false alarms among those called.
+
+    References
+    ----------
+    Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.04, 0.04]
+    """
+    order = np.argsort(p_values, kind="stable")
+    steps = len(order) / np.arange(1, len(order) + 1) * p_values[order]
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    return adjusted

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from evaluation.cohort.types import Cohort
+from evaluation.effects.bands import bands_of
 from evaluation.effects.describe import balance_part, flow_part, overlap_part, raw_part, study_part
 from evaluation.effects.effect import Effect
 from evaluation.effects.estimates import TerritoryEstimates, plain
 from evaluation.effects.estimation import estimate_columns
+from evaluation.effects.moments import arms_of
 from evaluation.effects.placebo import Rematch, estimate_placebo
 from evaluation.effects.power import minimum_detectable
 from evaluation.effects.record import (
@@ -78,7 +80,7 @@ def estimate_territory(
         "flow": flow_part(cohort, matched),
         "headline": headline_of(effect, minimum_detectable=_detectable(effect)),
         "raw": raw_part(cohort, matched),
-        "curve": curve_of(_curve(cohort, matched)),
+        "curve": _curve(cohort, matched),
         "balance": balance_part(cohort, matched, notes),
         "overlap": overlap_part(matched, notes),
         "placebo": _placebo(cohort, rematch, notes),
@@ -105,18 +107,20 @@ def _detectable(effect: Effect) -> float | None:
     return minimum_detectable(points.se, level=effect.level)
 
 
-def _curve(cohort: Cohort, matched: MatchedSet) -> dict[int, Effect]:
+def _curve(cohort: Cohort, matched: MatchedSet) -> list[dict[str, Any]]:
     stem = cohort.outcome.rpartition("_")[0]
     last = min(cohort.study.outcome.curve_months, cohort.months_observed)
     names = {k: f"{stem}_{k}m" for k in range(1, last + 1) if f"{stem}_{k}m" in cohort.frame}
     if not names:
-        return {}
+        return []
     rules = cohort.study.effects
     effects = estimate_columns(
         matched, list(names.values()), variance=rules.variance, level=rules.level,
         seed=cohort.study.run.seed, frame=cohort.frame, strict=False, censored=censors(cohort),
     )  # fmt: skip
-    return {month: effects[name] for month, name in names.items()}
+    by_month = {month: effects[name] for month, name in names.items()}
+    bands = bands_of(by_month, arms_of(matched), level=rules.level, seed=cohort.study.run.seed)
+    return curve_of(by_month, bands)
 
 
 def _placebo(cohort: Cohort, rematch: Rematch, notes: list[Fault]) -> dict[str, Any]:

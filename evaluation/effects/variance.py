@@ -9,6 +9,7 @@ import numpy as np
 from evaluation.effects.adjustment import Adjustment, adjusted_influence, target_weights
 from evaluation.effects.bootstrap import bootstrap_covariance, bootstrap_means
 from evaluation.effects.clusters import clustered, clusters_of, cross_products, two_way
+from evaluation.effects.doubly_robust import doubly_robust_of
 from evaluation.effects.moments import Arms, arms_of, mean_influence
 from evaluation.effects.replacement import replacement_moments
 from evaluation.effects.types import Floats, MatchedSet, Moments
@@ -82,6 +83,8 @@ def moments_of(
     if adjustment is not None:
         target = target_weights(arms, matched.estimand)
         return [_adjusted(outcome, arms, chosen, adjustment, target) for outcome in outcomes.T]
+    if matched.weighted.folds is not None:
+        return [_doubly_robust(matched, outcome, arms, chosen) for outcome in outcomes.T]
     plain = [_plain(outcome, arms, chosen) for outcome in outcomes.T]
     if chosen.startswith("abadie_imbens"):
         return replacement_moments(
@@ -131,6 +134,13 @@ def _adjusted(
     means, influence = adjusted_influence(outcome, fixed, adjustment, target)
     covariance, clusters = influence_covariance(influence, fixed, variance)
     return Moments(means, covariance, influence, clusters)
+
+
+def _doubly_robust(matched: MatchedSet, outcome: Floats, arms: Arms, variance: str) -> Moments:
+    fixed = variance in ("HC0", "HC1")
+    means, influence, notes = doubly_robust_of(matched, outcome, arms, fixed=fixed)
+    covariance, clusters = influence_covariance(influence, arms, variance)
+    return Moments(means, covariance, influence, clusters, notes)
 
 
 def _smooth(

@@ -49,6 +49,7 @@ _HOMES = {
     "exact": "evaluation.matching.algorithms.exact",
     "subclass": "evaluation.matching.algorithms.subclass",
     "ipw": "evaluation.matching.algorithms.ipw",
+    "aipw": "evaluation.matching.algorithms.aipw",
     "overlap": "evaluation.matching.algorithms.overlap",
     "entropy_balancing": "evaluation.matching.algorithms.entropy_balancing",
     "cbps": "evaluation.matching.algorithms.cbps",

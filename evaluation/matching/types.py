@@ -114,6 +114,9 @@ class Weighted:
         What the reader must know.
     family : str or None
         The variance family, where an option changes that of the method (``replace``).
+    folds : (n,) int or None
+        Fold of each row where weights come from scores fitted without it: the effect then adds an
+        outcome model fitted alike (``aipw``).
     """
 
     weights: Floats
@@ -125,3 +128,4 @@ class Weighted:
     adjusted: Callable[[Floats], tuple[float, float]] | None = None
     notes: list[Fault] = field(default_factory=list)
     family: Family | None = None
+    folds: Ints | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import Fault, warn
 from evaluation.pipeline.audit import join_audit
+from evaluation.pipeline.blind import unblinded
 from evaluation.pipeline.executor import Event, Perform, run_jobs
 from evaluation.pipeline.files import digest
 from evaluation.pipeline.jobs import Job, Outcome
@@ -63,6 +64,8 @@ class Session:
         # Places belong to this machine, not to the report.
         parameters["run"] = {"seed": study.run.seed}
         files = [{"table": f.table, "file": f.file} for f in self.register.quality.files]
+        known = old.get("unblinded", {}).get("parameters", [])
+        seen = unblinded(study.work, known, study.sha256)
         return {
             "schema_version": SCHEMA_VERSION,
             "study": study.name,
@@ -71,6 +74,7 @@ class Session:
             "parameters": parameters,
             "origins": study.origins,
             "parameters_sha256": study.sha256,
+            "unblinded": {"specifications": len(seen), "parameters": seen},
             "overrides": list(self.request.overrides),
             "seed": study.run.seed,
             "versions": versions(),

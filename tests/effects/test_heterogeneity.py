@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from evaluation.effects.heterogeneity import (
+    funnel_limits,
     generalised_q,
     morris_shrinkage,
     paule_mandel,
     q_profile,
     random_effects,
+    rank_limits,
 )
 
 # BCG vaccine trials (Colditz et al. 1994): log relative risks and variances, metafor::dat.bcg
@@ -71,3 +73,24 @@ def test_shrinkage_pulls_towards_the_mean_and_needs_four():
     spread = np.std([one.estimate for one in found])
     assert spread < np.std(BCG)
     assert morris_shrinkage(BCG[:3], BCG_V[:3]) is None
+
+
+def test_no_ranking_without_differences_and_limits_that_hold_the_true_ranks():
+    rng = np.random.default_rng(5)
+    truth = np.linspace(6.0, -6.0, 8)
+    held, refused = [], []
+    for _ in range(200):
+        noise = rng.normal(size=8)
+        found = rank_limits(truth + noise, np.ones(8))
+        assert found is not None
+        held.append(all(a <= k + 1 <= b for k, (a, b) in enumerate(found)))
+        refused.append(rank_limits(noise, np.ones(8)) is None)
+    assert np.mean(held) >= 0.95
+    assert np.mean(refused) >= 0.9
+    assert rank_limits(truth, np.full(8, 1e-4)) == [(k, k) for k in range(1, 9)]
+
+
+def test_funnel_limits_narrow_with_precision():
+    limits = funnel_limits(np.array([4.0, 1.0]), centre=2.0)
+    assert limits[0] == pytest.approx([2 - 3.92, 2 + 3.92], abs=1e-2)
+    assert limits[1] == pytest.approx([2 - 1.96, 2 + 1.96], abs=1e-2)

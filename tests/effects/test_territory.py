@@ -12,7 +12,7 @@ import pytest
 from evaluation.effects import estimate, estimate_nation
 from evaluation.effects.estimates import TerritoryEstimates
 from evaluation.effects.placebo import check_covariates, estimate_placebo, placebo_outcome
-from evaluation.effects.subgroups import Subgroup, estimate_subgroups, holm
+from evaluation.effects.subgroups import Subgroup, corrected, estimate_subgroups
 from evaluation.effects.types import Interval, Support
 from evaluation.errors import EvaluationError
 from tests.effects.cohorts import cohort_of, estimates_of, match_cohort, study_of
@@ -260,11 +260,33 @@ def test_holm_counts_a_pair_of_levels_once():
         return Subgroup(variable, level, None, None, Support(99, 99, 40, 40, 99), True, None,
                         z, 1.0, True)  # fmt: skip
 
-    found = holm([group("a", "0", 2.2), group("a", "1", -2.2), group("b", "0", 1.0),
-                  group("b", "1", 0.1), group("b", "2", 3.0)])  # fmt: skip
+    found = corrected([group("a", "0", 2.2), group("a", "1", -2.2), group("b", "0", 1.0),
+                       group("b", "1", 0.1), group("b", "2", 3.0)])  # fmt: skip
     raw = {2.2: 0.027807, 1.0: 0.317311, 0.1: 0.920344, 3.0: 0.0026998}
     want = [3 * raw[2.2], 3 * raw[2.2], 2 * raw[1.0], raw[0.1], 4 * raw[3.0]]
     assert [g.contrast_p_holm for g in found] == pytest.approx(want, rel=1e-4)
+    want = [2 * raw[2.2], 2 * raw[2.2], 4 / 3 * raw[1.0], raw[0.1], 4 * raw[3.0]]
+    assert [g.contrast_p_bh for g in found] == pytest.approx(want, rel=1e-4)
+
+
+def test_named_confounders_move_the_effect_both_ways_by_as_much():
+    record = estimated().record
+    effect = record["headline"]["effect_points"]
+    rows = record["sensitivity"]["hidden_confounders"]
+    assert {row["benchmark"] for row in rows} == {
+        "rsa",
+        "durable_hires_24",
+        "months_since_last_job",
+    }
+    for near, far in zip(rows[::2], rows[1::2], strict=True):
+        assert (near["direction"], far["direction"]) == ("toward_zero", "away_from_zero")
+        pair = [row["effect_points"]["estimate"] for row in (near, far)]
+        assert sum(pair) / 2 == pytest.approx(effect["estimate"])
+        assert pair[0] < effect["estimate"] < pair[1]
+    whole = nation(estimated())["sensitivity"]["hidden_confounders"]
+    assert [r["effect_points"]["estimate"] for r in whole] == pytest.approx(
+        [r["effect_points"]["estimate"] for r in rows]
+    )
 
 
 def nation(*regions: TerritoryEstimates) -> dict[str, Any]:

@@ -22,7 +22,7 @@ NOT_UNIQUE = ("cardinality", "profile", "generalised_full")
 WITHOUT_STRATA = ("profile",)
 SCORED = ("nearest", "optimal", "full", "generalised_full", "subclass", "radius", "kernel")
 # their score is fitted on all rows; the largest subset is rarely unique; no strata
-FOLLOWS_OTHER_ROWS = ("ipw", "overlap", "cardinality", "profile")
+FOLLOWS_OTHER_ROWS = ("ipw", "aipw", "overlap", "cardinality", "profile")
 
 
 def rows(seed: int = 0, n: int = 300) -> pd.DataFrame:
